@@ -1,0 +1,388 @@
+"""Every seam of the house on one page: what the loops ask of the outside.
+
+Each protocol has one contract suite in ``tests`` that runs over all its implementations; a new connector,
+store, probe or alert is one file and one test parameter.  Errors are those of ``fallback.errors``: adapters
+translate foreign exceptions at the edge.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from fallback.core.events import Canonical, Event, Frozen, Group, Identity, Origin
+from fallback.core.health import Sample
+from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
+from fallback.core.outbox import Delivery, Outcome
+
+
+class Clock(Protocol):
+    """Time as the loops see it; a demo's runs faster, a test's only when it is told."""
+
+    def now(self) -> int:
+        """Give the time, milliseconds since the epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Give seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; a cancellation passes through."""
+        ...
+
+
+# ── the remote side ──────────────────────────────────────────────────────────────────────────────
+
+
+class ConnectorState(StrEnum):
+    """How a connector stands with its network; account troubles are told apart from outages."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    LOGGED_OUT = "logged_out"
+    REPLACED = "stream_replaced"
+    BANNED = "temp_ban"
+    OUTDATED = "outdated"
+
+
+class Capabilities(Frozen):
+    """What a network can be told; the rest becomes honest text in ``core.routing``.
+
+    Args:
+        fixed_ids: the sender chooses the message id, so a re-send is harmless.
+        edit_within, revoke_within: seconds; 0 for never.
+        text_limit: characters of one message.
+    """
+
+    send: bool = True
+    media: bool = True
+    replies: bool = True
+    reactions: bool = True
+    polls: bool = True
+    locations: bool = True
+    fixed_ids: bool = False
+    edit_within: int = 0
+    revoke_within: int = 0
+    text_limit: int = 65_536
+
+
+class Incoming(Protocol):
+    """An event that a network hands over; it is acknowledged only after the commit."""
+
+    @property
+    def event(self) -> Canonical:
+        """The event."""
+        ...
+
+    async def ack(self) -> None:
+        """Tell the network that the event is safe here."""
+        ...
+
+
+class Connector(Protocol):
+    """One remote network: gives and takes canonical events."""
+
+    name: str
+    capabilities: Capabilities
+
+    @property
+    def state(self) -> ConnectorState:
+        """The present state."""
+        ...
+
+    async def start(self) -> None:
+        """Connect; returns at once where the network is down and goes on trying."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect and free everything."""
+        ...
+
+    def events(self) -> AsyncIterator[Incoming]:
+        """Give events as they come, until ``close``; an unacknowledged one comes again after a restart."""
+        ...
+
+    async def send(self, event: Canonical, *, message_id: SourceId) -> SourceId:
+        """Say something in ``event.chat``; returns the network's id (``message_id`` with ``fixed_ids``).
+
+        Raises:
+            TransientError: not now: offline, throttled, no acknowledgement.
+            PermanentError: never: refused, unknown chat, too old.
+        """
+        ...
+
+    async def group(self, chat: ChatId) -> Group:
+        """Describe a group as it is now.
+
+        Raises:
+            TransientError, PermanentError: as in ``send``.
+        """
+        ...
+
+    async def download(self, event: Event, source: str) -> bytes:
+        """Fetch an attachment's plain bytes.
+
+        Raises:
+            TransientError, PermanentError: as in ``send``.
+        """
+        ...
+
+
+# ── the Matrix side ──────────────────────────────────────────────────────────────────────────────
+
+
+class RoomSpec(Frozen):
+    """The room that a portal wants.
+
+    Args:
+        alias: localpart of an alias that makes creation idempotent.
+        admins: users with power 100 beside the creator (creators have more since version 12).
+        announce_only: only admins may speak.
+    """
+
+    name: str
+    topic: str = ""
+    alias: str = ""
+    version: str = "12"
+    invite: tuple[UserId, ...] = ()
+    admins: tuple[UserId, ...] = ()
+    announce_only: bool = False
+    encrypted: bool = False
+
+
+class SyncBatch(Frozen):
+    """What a sync brought.
+
+    Args:
+        events: canonical, each with its room's id as chat and its Matrix event id as id.
+        token: what to ask for next; saved in the same transaction as the events.
+        limited: rooms whose timeline had a gap before these events.
+    """
+
+    events: tuple[Canonical, ...]
+    token: str
+    joined: tuple[RoomId, ...] = ()
+    invited: tuple[RoomId, ...] = ()
+    limited: tuple[tuple[RoomId, str], ...] = ()
+
+
+class RoomState(Frozen):
+    """What a room is now, for lists and panels."""
+
+    room: RoomId
+    name: str = ""
+    topic: str = ""
+    encrypted: bool = False
+    members: tuple[Identity, ...] = ()
+    invited: tuple[Identity, ...] = ()
+
+
+class Homeserver(Protocol):
+    """The Matrix side as the loops use it: one account, and with an appservice its ghosts."""
+
+    user: UserId
+
+    def batches(self, token: str) -> AsyncIterator[SyncBatch]:
+        """Sync for ever from ``token`` (empty: from now, with the last messages).
+
+        Raises:
+            TransientError: the homeserver is unreachable; the iterator can be asked again.
+            AuthError: the token was refused.
+        """
+        ...
+
+    async def create_room(self, spec: RoomSpec) -> RoomId:
+        """Create the room, or find it by its alias."""
+        ...
+
+    async def room_state(self, room: RoomId) -> RoomState:
+        """Describe a room as it is now."""
+        ...
+
+    async def ensure_ghost(self, user: UserId, name: str) -> None:
+        """Register a ghost with its device and display name; harmless when it exists."""
+        ...
+
+    async def join(self, room: RoomId, user: UserId) -> None:
+        """Invite a ghost and let it join; harmless when it is there."""
+        ...
+
+    async def leave(self, room: RoomId, user: UserId) -> None:
+        """Let a ghost leave; harmless when it is gone."""
+        ...
+
+    async def send(
+        self, room: RoomId, event: Canonical, *, transaction: DeliveryId, sender: UserId | None = None, at: int = 0
+    ) -> EventId:
+        """Send one event; a second call with the same transaction gives the same event.
+
+        Args:
+            sender: a ghost; ``None`` for the account itself.
+            at: original time in ms, honoured for ghosts only; 0 for now.
+
+        Raises:
+            TransientError: offline or rate limited (with ``retry_after``).
+            PermanentError: refused, or a target that is not in the room.
+        """
+        ...
+
+    async def upload(self, data: bytes, *, mimetype: str, filename: str, sender: UserId | None = None) -> str:
+        """Store a file; returns its ``mxc://`` address."""
+        ...
+
+    async def download(self, source: str) -> bytes:
+        """Fetch a file by its ``mxc://`` address."""
+        ...
+
+    def history(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Canonical]:
+        """Read a room's whole timeline back."""
+        ...
+
+    async def close(self) -> None:
+        """Free the connections."""
+        ...
+
+
+# ── what lasts ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Portal(Frozen):
+    """A remote group and its room.
+
+    Args:
+        sending: messages from the room go to the remote group; off until an admin turns it on.
+        ghosts: the homeserver has an appservice for us, so people keep their own names.
+    """
+
+    id: PortalId
+    chat: ChatId
+    room: RoomId
+    name: str = ""
+    sending: bool = False
+    ghosts: bool = True
+
+
+class TimelineRow(Frozen):
+    """A recorded event as a client shows it.
+
+    Args:
+        row: grows with every record; the order of the timeline.
+        event: the event; its chat is the portal's or the room's.
+        state: of its delivery, empty where there is none.
+    """
+
+    row: int
+    event: Canonical
+    portal: PortalId
+    state: str = ""
+    error: str = ""
+    delivery: DeliveryId = DeliveryId("")
+
+
+class Store(Protocol):
+    """The one durable store of a profile; every method is one transaction."""
+
+    async def close(self) -> None:
+        """Flush and free the profile's lock."""
+        ...
+
+    # portals
+    async def save_portal(self, portal: Portal) -> None:
+        """Add or replace a portal."""
+        ...
+
+    async def portals(self) -> list[Portal]:
+        """List all portals, oldest first."""
+        ...
+
+    # events and the outbox
+    async def record(
+        self, portal: PortalId, event: Canonical, deliveries: Sequence[Delivery] = (), *, aliases: Sequence[SourceId] = ()
+    ) -> int:
+        """Keep an event and its deliveries; 0 where (portal, origin, id) is known already, else its row."""
+        ...
+
+    async def row_of(self, portal: PortalId, origin: Origin, source: SourceId) -> int:
+        """Find the row of an event by its id on either side; 0 where unknown."""
+        ...
+
+    async def counterpart(self, portal: PortalId, source: SourceId, target: str) -> SourceId | None:
+        """Translate an event's id to what ``target`` (a lane's end) calls it; ``None`` where it never got there."""
+        ...
+
+    async def is_ours(self, portal: PortalId, remote: SourceId, target: str) -> bool:
+        """Tell whether ``target`` got this id from one of our own deliveries (the echo rule)."""
+        ...
+
+    async def lease(self, target: str, *, owner: str, now: int, seconds: float, limit: int = 1) -> list[Delivery]:
+        """Take the first due delivery of each lane of a target; a lane with a leased or waiting head gives none."""
+        ...
+
+    async def settle(self, delivery: Delivery, outcome: Outcome, *, now: int) -> None:
+        """Write down what became of a leased delivery."""
+        ...
+
+    async def pending(self, target: str = "") -> int:
+        """Count deliveries that are neither sent nor dropped."""
+        ...
+
+    async def wedges(self) -> list[Delivery]:
+        """List deliveries that a person must clear."""
+        ...
+
+    async def retry(self, delivery: DeliveryId) -> None:
+        """Put a wedged delivery back at its place in its lane."""
+        ...
+
+    async def drop(self, delivery: DeliveryId) -> None:
+        """Give a delivery up for good."""
+        ...
+
+    # reading
+    async def timeline(self, portal: PortalId, *, before: int = 0, limit: int = 200) -> list[TimelineRow]:
+        """Give the newest rows (below ``before``, if not 0), oldest first."""
+        ...
+
+    async def events_since(self, portal: PortalId, *, at: int, origin: Origin | None = None) -> list[TimelineRow]:
+        """Give rows whose event time is not before ``at``, oldest first."""
+        ...
+
+    # small facts
+    async def get(self, key: str) -> str | None:
+        """Read one value (sync token, health, journal of a migration)."""
+        ...
+
+    async def put(self, key: str, value: str | None) -> None:
+        """Write one value; ``None`` removes it."""
+        ...
+
+
+# ── seeing and telling ───────────────────────────────────────────────────────────────────────────
+
+
+class Probe(Protocol):
+    """One way to see an outage."""
+
+    name: str
+    interval: float
+    """Seconds between two looks."""
+
+    async def sample(self) -> Sample:
+        """Look once; a failure to look is an outcome, never an exception."""
+        ...
+
+
+class Alert(Protocol):
+    """One channel to a person outside Matrix."""
+
+    name: str
+
+    async def send(self, title: str, text: str, address: str) -> None:
+        """Tell one address.
+
+        Raises:
+            TransientError: not now.
+            PermanentError: never.
+        """
+        ...
