@@ -11,7 +11,6 @@ import msgspec
 from fallback.core.ids import ChatId, SourceId
 
 
-
 class Frozen(msgspec.Struct, frozen=True, omit_defaults=True):
     """The base of every value that core takes or gives."""
 
@@ -254,9 +253,7 @@ class Notice(Event, frozen=True, tag=True, kw_only=True):
     topic: str = ""
 
 
-Canonical = (
-    Message | Edit | Reaction | Redaction | Vote | Receipt | Membership | GroupChange | Notice
-)
+Canonical = Message | Edit | Reaction | Redaction | Vote | Receipt | Membership | GroupChange | Notice
 """Every kind of event; ``match`` on it ends in ``assert_never``."""
 
 

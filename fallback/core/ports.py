@@ -213,7 +213,13 @@ class Homeserver(Protocol):
         ...
 
     async def send(
-        self, room: RoomId, event: Canonical, *, transaction: DeliveryId, sender: UserId | None = None, at: int = 0
+        self,
+        room: RoomId,
+        event: Canonical,
+        *,
+        transaction: DeliveryId,
+        sender: UserId | None = None,
+        at: int = 0,
     ) -> EventId:
         """Send one event; a second call with the same transaction gives the same event.
 
@@ -298,7 +304,12 @@ class Store(Protocol):
 
     # events and the outbox
     async def record(
-        self, portal: PortalId, event: Canonical, deliveries: Sequence[Delivery] = (), *, aliases: Sequence[SourceId] = ()
+        self,
+        portal: PortalId,
+        event: Canonical,
+        deliveries: Sequence[Delivery] = (),
+        *,
+        aliases: Sequence[SourceId] = (),
     ) -> int:
         """Keep an event and its deliveries; 0 where (portal, origin, id) is known already, else its row."""
         ...
@@ -315,7 +326,9 @@ class Store(Protocol):
         """Tell whether ``target`` got this id from one of our own deliveries (the echo rule)."""
         ...
 
-    async def lease(self, target: str, *, owner: str, now: int, seconds: float, limit: int = 1) -> list[Delivery]:
+    async def lease(
+        self, target: str, *, owner: str, now: int, seconds: float, limit: int = 1
+    ) -> list[Delivery]:
         """Take the first due delivery of each lane of a target; a lane with a leased or waiting head gives none."""
         ...
 
@@ -344,7 +357,9 @@ class Store(Protocol):
         """Give the newest rows (below ``before``, if not 0), oldest first."""
         ...
 
-    async def events_since(self, portal: PortalId, *, at: int, origin: Origin | None = None) -> list[TimelineRow]:
+    async def events_since(
+        self, portal: PortalId, *, at: int, origin: Origin | None = None
+    ) -> list[TimelineRow]:
         """Give rows whose event time is not before ``at``, oldest first."""
         ...
 

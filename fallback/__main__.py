@@ -1,0 +1,41 @@
+"""The program: runs a command and turns errors into a sentence and an exit code."""
+
+import sys
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run ``fallback``; the process ends with a documented exit code."""
+    import click
+
+    from fallback.cli import main as command
+    from fallback.errors import FallbackError
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = command.main(arguments, prog_name="fallback", standalone_mode=False)
+    except FallbackError as error:
+        if "--debug" in arguments:
+            raise
+        from fallback.cli.output import explain
+
+        explain(error)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

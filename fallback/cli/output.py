@@ -1,0 +1,51 @@
+"""What commands print: data to stdout, narration to stderr, and nothing that a terminal would obey."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from fallback.errors import FallbackError
+from fallback.text import sanitise
+
+
+def data(text: str) -> None:
+    """Print a line that another program may read."""
+    click.echo(sanitise(text))
+
+
+def say(text: str = "") -> None:
+    """Print a line for the person."""
+    click.echo(sanitise(text), err=True)
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON object on one line; structs and mappings alike."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(value).decode())
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int | None) -> Iterator[Any]:
+    """Show a bar on a terminal, a line otherwise; gives ``advance(n=1)``."""
+    if not sys.stderr.isatty():
+        say(label)
+        yield lambda _n=1: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda n=1: bar.advance(task, n)
+
+
+def explain(error: FallbackError) -> None:
+    """Print an error as one sentence and what to do next."""
+    say(f"error: {error.message}")
+    if error.hint:
+        say(f"       {error.hint}")

@@ -1,0 +1,172 @@
+"""The configuration: ``fallback.toml`` and a short list of FALLBACK_* variables, as frozen structs.
+
+Every value knows where it came from (``fallback config show``).  Secrets are no configuration: they live in
+the profile's store and 0600 files.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from fallback.errors import ConfigError
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The base of every table of ``fallback.toml``."""
+
+
+class Account(Section):
+    """The Matrix account.
+
+    Args:
+        homeserver: base URL; empty for the managed homeserver of this profile.
+        user: full Matrix id.
+    """
+
+    homeserver: str = ""
+    user: str = ""
+
+
+class Interface(Section):
+    """The terminal client.
+
+    Args:
+        language: ``auto`` takes it from LANG.
+        rtl: how the terminal treats Arabic; ``auto`` finds out.
+        theme: a Textual theme's name.
+    """
+
+    language: Literal["auto", "ar", "en"] = "auto"
+    rtl: Literal["auto", "terminal", "app", "words", "off"] = "auto"
+    theme: str = "textual-dark"
+
+
+class Whatsapp(Section):
+    """Endpoints of Meta; changed only to test against the simulator.
+
+    Args:
+        graph: base of the Graph API.
+        web, chat: hosts of WhatsApp Web and of the phones' chat edge.
+        region: where a phone number without a country code is from (ISO 3166).
+        timezone: of exports; empty for the machine's own.
+    """
+
+    graph: str = "https://graph.facebook.com/v25.0"
+    web: str = "web.whatsapp.com"
+    chat: str = "g.whatsapp.net"
+    status: str = "https://metastatus.com/data"
+    region: str = ""
+    timezone: str = ""
+
+
+class Probing(Section):
+    """What the outage detector looks at.
+
+    Args:
+        resolvers: besides the system's own, ``address`` or ``address:port``.
+        controls: URLs of unrelated hosts that answer with any status.
+        control_name: a name every resolver knows.
+        interval: seconds between two looks of a probe; 30 at least against the real hosts.
+    """
+
+    resolvers: tuple[str, ...] = ("1.1.1.1", "8.8.8.8")
+    controls: tuple[str, ...] = ("https://www.gstatic.com/generate_204", "https://www.wikipedia.org/")
+    control_name: str = "example.com"
+    interval: float = 30.0
+
+
+class Homeserver(Section):
+    """The managed homeserver.
+
+    Args:
+        port: on loopback; 0 for any free one.
+        server_name: part of every user id; can't change once there are accounts.
+    """
+
+    port: int = 0
+    server_name: str = "fallback.local"
+
+
+class Logging(Section):
+    """What is logged; never message text, tokens, keys or phone numbers."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    json: bool = False
+
+
+class Config(Section):
+    """All of ``fallback.toml``."""
+
+    account: Account = Account()
+    interface: Interface = Interface()
+    whatsapp: Whatsapp = Whatsapp()
+    probing: Probing = Probing()
+    homeserver: Homeserver = Homeserver()
+    logging: Logging = Logging()
+
+
+VARIABLES = {
+    "FALLBACK_HOMESERVER": "account.homeserver",
+    "FALLBACK_USER": "account.user",
+    "FALLBACK_LANGUAGE": "interface.language",
+    "FALLBACK_RTL": "interface.rtl",
+    "FALLBACK_LOG_LEVEL": "logging.level",
+}
+"""Environment variables that override a key."""
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A configuration and, for each key that is not a default, the place that set it."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Loaded:
+    """Read the configuration file, if there is one, and the variables over it.
+
+    Raises:
+        ConfigError: the file or a variable is wrong; the message names it.
+    """
+    environment = os.environ if environment is None else environment
+    tables = _read(path)
+    origins = {
+        f"{table}.{key}": str(path)
+        for table, keys in tables.items()
+        if isinstance(keys, dict)
+        for key in keys
+    }
+    for variable, dotted in VARIABLES.items():
+        if environment.get(variable):
+            table, key = dotted.split(".")
+            tables.setdefault(table, {})[key] = environment[variable]
+            origins[dotted] = variable
+    try:
+        return Loaded(msgspec.convert(tables, Config), origins)
+    except msgspec.ValidationError as error:
+        place = next((origins[name] for name in origins if name in str(error).replace("$.", "")), str(path))
+        raise ConfigError(
+            f"{place}: {error}", "Correct it, or see every key with `fallback config show`."
+        ) from error
+
+
+def values(loaded: Loaded) -> list[tuple[str, Any, str]]:
+    """List every key with its value and where it came from, in the file's order."""
+    return [
+        (f"{table}.{key}", value, loaded.origins.get(f"{table}.{key}", "default"))
+        for table, keys in msgspec.to_builtins(loaded.config).items()
+        for key, value in keys.items()
+    ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} can't be read: {error}", "Correct the file or move it away.") from error
