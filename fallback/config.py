@@ -19,7 +19,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The base of every table of ``fallback.toml``."""
 
 
-class Account(Section):
+class Account(Section, frozen=True):
     """The Matrix account.
 
     Args:
@@ -31,7 +31,7 @@ class Account(Section):
     user: str = ""
 
 
-class Interface(Section):
+class Interface(Section, frozen=True):
     """The terminal client.
 
     Args:
@@ -45,7 +45,7 @@ class Interface(Section):
     theme: str = "textual-dark"
 
 
-class Whatsapp(Section):
+class Whatsapp(Section, frozen=True):
     """Endpoints of Meta; changed only to test against the simulator.
 
     Args:
@@ -63,7 +63,7 @@ class Whatsapp(Section):
     timezone: str = ""
 
 
-class Probing(Section):
+class Probing(Section, frozen=True):
     """What the outage detector looks at.
 
     Args:
@@ -79,7 +79,7 @@ class Probing(Section):
     interval: float = 30.0
 
 
-class Homeserver(Section):
+class Homeserver(Section, frozen=True):
     """The managed homeserver.
 
     Args:
@@ -91,14 +91,14 @@ class Homeserver(Section):
     server_name: str = "fallback.local"
 
 
-class Logging(Section):
+class Logging(Section, frozen=True):
     """What is logged; never message text, tokens, keys or phone numbers."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     json: bool = False
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """All of ``fallback.toml``."""
 
     account: Account = Account()

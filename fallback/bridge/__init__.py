@@ -1,0 +1,1 @@
+"""The loops: ingest, deliver, migrate, watch, switch; written against ``core.ports`` alone."""

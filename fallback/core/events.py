@@ -15,7 +15,7 @@ class Frozen(msgspec.Struct, frozen=True, omit_defaults=True):
     """The base of every value that core takes or gives."""
 
 
-class Identity(Frozen):
+class Identity(Frozen, frozen=True):
     """A person as one side names them; several identities can be one person (``core.roster``).
 
     Args:
@@ -62,7 +62,7 @@ class MediaKind(StrEnum):
     CONTACT = "contact"
 
 
-class Attachment(Frozen):
+class Attachment(Frozen, frozen=True):
     """A file that belongs to a message.
 
     Args:
@@ -86,7 +86,7 @@ class Attachment(Frozen):
     waveform: tuple[int, ...] = ()
 
 
-class Location(Frozen):
+class Location(Frozen, frozen=True):
     """A place; ``live`` where WhatsApp was sharing movements."""
 
     latitude: float
@@ -96,14 +96,15 @@ class Location(Frozen):
     live: bool = False
 
 
-class PollOption(Frozen):
-    """An answer of a poll, with the votes that an export tells."""
+class PollOption(Frozen, frozen=True):
+    """An answer of a poll, with the votes that an export tells; ``id`` is what a vote names it by."""
 
     text: str
     votes: int = 0
+    id: str = ""
 
 
-class Poll(Frozen):
+class Poll(Frozen, frozen=True):
     """A question with answers; ``selectable`` is how many one person may choose, 0 for any number."""
 
     question: str
@@ -111,7 +112,7 @@ class Poll(Frozen):
     selectable: int = 0
 
 
-class Event(Frozen, tag=True, kw_only=True):
+class Event(Frozen, frozen=True, tag=True, kw_only=True):
     """What all events share.
 
     Args:
@@ -120,6 +121,8 @@ class Event(Frozen, tag=True, kw_only=True):
         sender: who did it; ``NOBODY`` where the network itself speaks.
         at: when, by the sender's network.
         late: it was queued during an outage and arrives after newer ones.
+        relayed: the network where it was first said, when a relay brought it here.
+        transaction: of our own request that made it, where the homeserver tells.
     """
 
     id: SourceId
@@ -128,6 +131,8 @@ class Event(Frozen, tag=True, kw_only=True):
     at: int = 0
     origin: Origin = Origin.WHATSAPP
     late: bool = False
+    relayed: Origin | None = None
+    transaction: str = ""
 
 
 class Message(Event, frozen=True, tag=True, kw_only=True):
@@ -176,7 +181,7 @@ class Redaction(Event, frozen=True, tag=True, kw_only=True):
 
 
 class Vote(Event, frozen=True, tag=True, kw_only=True):
-    """A person's whole present choice in a poll, as option texts."""
+    """A person's whole present choice in a poll, as option ids where the network has them, else texts."""
 
     target: SourceId
     options: tuple[str, ...]
@@ -257,7 +262,7 @@ Canonical = Message | Edit | Reaction | Redaction | Vote | Receipt | Membership 
 """Every kind of event; ``match`` on it ends in ``assert_never``."""
 
 
-class Group(Frozen):
+class Group(Frozen, frozen=True):
     """A remote group as its network (or its export's system lines) describes it."""
 
     chat: ChatId

@@ -5,7 +5,7 @@ from enum import StrEnum
 from fallback.core.events import Frozen
 
 
-class Sample(Frozen):
+class Sample(Frozen, frozen=True):
     """What one look of one probe showed.
 
     Args:
@@ -41,7 +41,7 @@ class Cause(StrEnum):
     ACCOUNT = "account"
 
 
-class Health(Frozen):
+class Health(Frozen, frozen=True):
     """A verdict: since when, which state, why."""
 
     at: float = 0.0

@@ -21,7 +21,7 @@ class State(StrEnum):
     DROPPED = "dropped"
 
 
-class Delivery(Frozen):
+class Delivery(Frozen, frozen=True):
     """One event on its way to one side.
 
     Args:
@@ -52,26 +52,26 @@ class Delivery(Frozen):
         return f"{self.portal}/{self.target}"
 
 
-class Sent(Frozen, tag=True):
+class Sent(Frozen, frozen=True, tag=True):
     """It arrived; ``remote`` is its id over there."""
 
     remote: SourceId
 
 
-class Retry(Frozen, tag=True):
+class Retry(Frozen, frozen=True, tag=True):
     """It did not arrive this time; ``after`` seconds where the other side named them, else 0."""
 
     error: str
     after: float = 0.0
 
 
-class Wedge(Frozen, tag=True):
+class Wedge(Frozen, frozen=True, tag=True):
     """It will never arrive as it is; the lane goes on without it."""
 
     error: str
 
 
-class Dropped(Frozen, tag=True):
+class Dropped(Frozen, frozen=True, tag=True):
     """It has become pointless (its target is gone)."""
 
     reason: str

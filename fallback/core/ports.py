@@ -46,7 +46,7 @@ class ConnectorState(StrEnum):
     OUTDATED = "outdated"
 
 
-class Capabilities(Frozen):
+class Capabilities(Frozen, frozen=True):
     """What a network can be told; the rest becomes honest text in ``core.routing``.
 
     Args:
@@ -132,7 +132,7 @@ class Connector(Protocol):
 # ── the Matrix side ──────────────────────────────────────────────────────────────────────────────
 
 
-class RoomSpec(Frozen):
+class RoomSpec(Frozen, frozen=True):
     """The room that a portal wants.
 
     Args:
@@ -151,7 +151,7 @@ class RoomSpec(Frozen):
     encrypted: bool = False
 
 
-class SyncBatch(Frozen):
+class SyncBatch(Frozen, frozen=True):
     """What a sync brought.
 
     Args:
@@ -167,7 +167,7 @@ class SyncBatch(Frozen):
     limited: tuple[tuple[RoomId, str], ...] = ()
 
 
-class RoomState(Frozen):
+class RoomState(Frozen, frozen=True):
     """What a room is now, for lists and panels."""
 
     room: RoomId
@@ -176,6 +176,21 @@ class RoomState(Frozen):
     encrypted: bool = False
     members: tuple[Identity, ...] = ()
     invited: tuple[Identity, ...] = ()
+
+
+class Seen(Frozen, frozen=True):
+    """An event that a relay or migration brought, as the room shows it.
+
+    Args:
+        source: its id on the network where it was first said.
+        text: of a plain message; empty for all else.
+    """
+
+    source: SourceId
+    event: EventId
+    sender: UserId
+    at: int
+    text: str
 
 
 class Homeserver(Protocol):
@@ -245,6 +260,10 @@ class Homeserver(Protocol):
         """Read a room's whole timeline back."""
         ...
 
+    def brought(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Seen]:
+        """Read back what a migration or relay put into a room; only ghosts' events count."""
+        ...
+
     async def close(self) -> None:
         """Free the connections."""
         ...
@@ -253,7 +272,7 @@ class Homeserver(Protocol):
 # ── what lasts ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Portal(Frozen):
+class Portal(Frozen, frozen=True):
     """A remote group and its room.
 
     Args:
@@ -269,7 +288,7 @@ class Portal(Frozen):
     ghosts: bool = True
 
 
-class TimelineRow(Frozen):
+class TimelineRow(Frozen, frozen=True):
     """A recorded event as a client shows it.
 
     Args:

@@ -1,0 +1,1 @@
+"""The remote side: a module or folder per network; none knows another."""

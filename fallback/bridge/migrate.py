@@ -1,0 +1,177 @@
+"""Carry a plan out: room, ghosts, history in order; a second run goes on where the first one stopped."""
+
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from fallback.core.events import Canonical, Edit, Identity, Message, Reaction, Redaction, Vote
+from fallback.core.ids import DeliveryId, EventId, SourceId, UserId
+from fallback.core.migration import Plan, Verification, timeline, verify, with_media
+from fallback.core.ports import Homeserver, Portal, Seen, Store
+from fallback.core.roster import ghost
+from fallback.core.routing import MATRIX, delivery_id
+
+log = logging.getLogger(__name__)
+JOURNAL_EVERY = 20
+"""Events between two journal writes; a crash re-reads that much of the room's tail."""
+
+
+class Media(Protocol):
+    """Where an export's files are read from."""
+
+    def read(self, name: str) -> bytes:
+        """Give a file's bytes."""
+        ...
+
+
+class Progress(Protocol):
+    """What a running migration tells: the step and how far it is."""
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Tell once."""
+        ...
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+class Migration:
+    """One plan on its way.
+
+    Args:
+        server_name: of the homeserver, part of every ghost's id.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        homeserver: Homeserver,
+        store: Store,
+        *,
+        server_name: str,
+        progress: Progress = silent,
+    ) -> None:
+        self.plan = plan
+        self.homeserver = homeserver
+        self.store = store
+        self.server_name = server_name
+        self.progress = progress
+
+    def ghost(self, identity: Identity) -> UserId:
+        """Give the ghost of any of a person's identities."""
+        for one in self.plan.people:
+            if any(identity.key == known.key for known in one.person.identities):
+                return one.ghost
+        return ghost(identity, self.server_name)
+
+    async def prepare(self) -> Portal:
+        """Make the room and its ghosts; harmless when they exist."""
+        room = await self.homeserver.create_room(self.plan.room)
+        portal = Portal(id=self.plan.portal, chat=self.plan.chat, room=room, name=self.plan.room.name)
+        known = {one.id: one for one in await self.store.portals()}
+        portal = replace(known.get(portal.id, portal), room=room)
+        await self.store.save_portal(portal)
+        people = [(one.ghost, one.person.name) for one in self.plan.people]
+        system = (ghost(Identity(), self.server_name), "WhatsApp")
+        for done, (user, name) in enumerate([system, *people], 1):
+            await self.homeserver.ensure_ghost(user, name)
+            await self.homeserver.join(room, user)
+            self.progress("people", done, len(people) + 1)
+        return portal
+
+    async def run(self, events: Iterable[Canonical], media: Media) -> Portal:
+        """Do all of it; raises what the homeserver raises, and can be run again at any time."""
+        portal = await self.prepare()
+        chosen = timeline(events)
+        imported = await self._known(portal)
+        fresh: list[tuple[SourceId, EventId]] = []
+        try:
+            for done, event in enumerate(chosen, 1):
+                if event.id not in imported:
+                    made = await self._send(portal, event, media, imported)
+                    imported[event.id] = made
+                    fresh.append((event.id, made))
+                if len(fresh) >= JOURNAL_EVERY:
+                    await self.store.save_imported(portal.id, fresh)
+                    fresh = []
+                self.progress("messages", done, len(chosen))
+        finally:
+            if fresh:
+                await self.store.save_imported(portal.id, fresh)
+        await self._let_leave(portal)
+        return portal
+
+    async def check(self, portal: Portal, events: Iterable[Canonical]) -> Verification:
+        """Read the room back and hold it against the export."""
+        expected = [
+            Seen(
+                source=event.id,
+                event=EventId(""),
+                sender=self.ghost(event.sender),
+                at=event.at,
+                text=plain(event),
+            )
+            for event in timeline(events)
+        ]
+        seen: list[Seen] = []
+        async for one in self.homeserver.brought(portal.room):
+            seen.append(one)
+            self.progress("check", len(seen), max(len(expected), len(seen)))
+        return verify(expected, seen)
+
+    async def _known(self, portal: Portal) -> dict[SourceId, EventId]:
+        """Tell what is in the room: the journal, and what was sent after its last write."""
+        imported = await self.store.imported(portal.id)
+        tail: list[tuple[SourceId, EventId]] = []
+        async for one in self.homeserver.brought(portal.room, newest_first=True):
+            if one.source in imported:
+                break
+            tail.append((one.source, one.event))
+        if tail:
+            log.info("found %d events in the room that the journal did not know", len(tail))
+            await self.store.save_imported(portal.id, tail)
+        return imported | dict(tail)
+
+    async def _send(
+        self, portal: Portal, event: Canonical, media: Media, imported: dict[SourceId, EventId]
+    ) -> EventId:
+        sender = self.ghost(event.sender)
+        transaction: DeliveryId = delivery_id(portal, event, MATRIX)
+        if isinstance(event, Message) and event.attachment and event.attachment.source:
+            file = event.attachment
+            data = media.read(file.source)
+            source = await self.homeserver.upload(
+                data, mimetype=file.mimetype, filename=file.filename, sender=sender
+            )
+            event = with_media(event, source, len(data))
+        return await self.homeserver.send(
+            portal.room, _pointed(event, imported), transaction=transaction, sender=sender, at=event.at
+        )
+
+    async def _let_leave(self, portal: Portal) -> None:
+        """Let the ghosts of those leave who had left the group before the export."""
+        for one in self.plan.people:
+            if not one.member:
+                await self.homeserver.leave(portal.room, one.ghost)
+
+
+def plain(event: Canonical) -> str:
+    """Give the text of a plain message, as ``Homeserver.brought`` shows it."""
+    if not isinstance(event, Message) or event.deleted or event.attachment or event.location or event.poll:
+        return ""
+    return event.text
+
+
+def _pointed(event: Canonical, imported: dict[SourceId, EventId]) -> Canonical:
+    """Turn ids of the export that an event points to into ids of the room."""
+    match event:
+        case Message(reply_to=str() as target):
+            made = imported.get(target)
+            return replace(event, reply_to=SourceId(made) if made else None)
+        case Edit() | Reaction() | Redaction() | Vote():
+            return replace(event, target=SourceId(imported.get(event.target, EventId(event.target))))
+        case _:
+            return event

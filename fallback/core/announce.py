@@ -1,0 +1,36 @@
+"""What a room is told when WhatsApp goes and comes, in Arabic and English; short, with what to do."""
+
+from fallback.core.health import Cause, Health, State
+
+MARK = "outage"
+"""The topic of all announcements."""
+
+
+def gone(health: Health) -> str:
+    """Say that the team is here now."""
+    return (
+        "🔴 *WhatsApp is down. The team is here.*\n"
+        "Write here as usual: your messages wait for WhatsApp and nothing is lost.\n"
+        f"({_why(health)})\n"
+        "🔴 *واتساب متوقف، والفريق هنا.*\n"
+        "اكتبوا هنا كالمعتاد: رسائلكم تنتظر عودة واتساب ولن يضيع منها شيء."
+    )
+
+
+def back(minutes: int, waiting: int) -> str:
+    """Say that WhatsApp works again, and what became of the messages that waited."""
+    sent = f" {waiting} waiting messages were passed on." if waiting else ""
+    sent_ar = f" وصلت الرسائل المنتظرة ({waiting}) إلى واتساب." if waiting else ""
+    return f"🟢 *WhatsApp works again* after {minutes} min.{sent}\n🟢 *عاد واتساب للعمل* بعد {minutes} دقيقة.{sent_ar}"
+
+
+def holds(state: State) -> bool:
+    """Tell whether messages to WhatsApp wait in this state."""
+    return state in (State.DOWN, State.RECOVERING)
+
+
+def _why(health: Health) -> str:
+    return health.why or {
+        Cause.META_OUTAGE: "Meta does not answer",
+        Cause.BLOCKED: "WhatsApp is blocked",
+    }.get(health.cause or Cause.META_OUTAGE, "WhatsApp does not answer")

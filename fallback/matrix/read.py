@@ -1,0 +1,213 @@
+"""Matrix events as canonical events (pure); whatever is malformed becomes nothing, never an exception."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fallback.core.events import (
+    Attachment,
+    Canonical,
+    Edit,
+    GroupChange,
+    Identity,
+    Location,
+    MediaKind,
+    Membership,
+    MembershipChange,
+    Message,
+    Notice,
+    Origin,
+    Poll,
+    PollOption,
+    Reaction,
+    Redaction,
+    Setting,
+    Vote,
+)
+from fallback.core.ids import ChatId, SourceId
+from fallback.core.markup import from_html
+from fallback.core.roster import is_ghost
+from fallback.matrix.convert import POLL_RESPONSE, POLL_START, SOURCE, identity_of
+from fallback.text import sanitise, sanitise_name
+
+_KINDS = {
+    "m.image": MediaKind.IMAGE,
+    "m.video": MediaKind.VIDEO,
+    "m.audio": MediaKind.AUDIO,
+    "m.file": MediaKind.DOCUMENT,
+}
+_LONGEST = 65_536
+
+
+def from_event(raw: Mapping[str, Any], room: str, names: Mapping[str, str]) -> Canonical | None:
+    """Read one timeline event.
+
+    Args:
+        raw: the event's JSON as the client API gives it (decrypted).
+        names: display names of the room's members by user id, sanitised.
+
+    Returns:
+        ``None`` for what has no place in a conversation, and for anything malformed.
+    """
+    try:
+        return _read(raw, room, names)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return None
+
+
+def _read(raw: Mapping[str, Any], room: str, names: Mapping[str, str]) -> Canonical | None:
+    content: Mapping[str, Any] = raw["content"]
+    sender = str(raw["sender"])
+    source = content.get(SOURCE) if is_ghost(sender) and isinstance(content.get(SOURCE), dict) else {}
+    base: dict[str, Any] = {
+        "id": SourceId(str(raw["event_id"])),
+        "chat": ChatId(room),
+        "sender": identity_of(sender, names),
+        "at": int(raw.get("origin_server_ts", 0)),
+        "origin": Origin.MATRIX,
+        "relayed": Origin(source["network"]) if source else None,
+        "late": source.get("late") is True,
+        "transaction": str((raw.get("unsigned") or {}).get("transaction_id", "")),
+    }
+    match raw["type"]:
+        case "m.room.message" | "m.sticker" | "org.matrix.msc3381.poll.start" | "m.poll.start":
+            relation = _relation(content)
+            if relation.get("rel_type") == "m.replace":
+                new = content["m.new_content"]
+                return Edit(**base, target=SourceId(str(relation["event_id"])), text=_text(new))
+            return _message(raw["type"], content, base, source)
+        case "m.reaction":
+            relation = _relation(content)
+            return Reaction(
+                **base,
+                target=SourceId(str(relation["event_id"])),
+                key=sanitise_name(str(relation["key"]), 32),
+            )
+        case "m.room.redaction":
+            target = str(raw.get("redacts") or content["redacts"])
+            return Redaction(**base, target=SourceId(target), reason=sanitise(str(content.get("reason", ""))))
+        case "org.matrix.msc3381.poll.response" | "m.poll.response":
+            answers = content[POLL_RESPONSE]["answers"]
+            return Vote(
+                **base, target=SourceId(str(_relation(content)["event_id"])), options=tuple(map(str, answers))
+            )
+        case "m.room.member":
+            return _membership(raw, base, names)
+        case "m.room.name":
+            return GroupChange(
+                **base, setting=Setting.SUBJECT, value=sanitise_name(str(content.get("name", "")))
+            )
+        case "m.room.topic":
+            return GroupChange(
+                **base, setting=Setting.DESCRIPTION, value=sanitise(str(content.get("topic", "")))
+            )
+        case "m.room.encrypted":
+            return Notice(**base, text="🔒", topic="undecryptable")
+        case _:
+            return None
+
+
+def _relation(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    relation = content.get("m.relates_to")
+    return relation if isinstance(relation, dict) else {}
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    if content.get("format") == "org.matrix.custom.html" and isinstance(content.get("formatted_body"), str):
+        return sanitise(from_html(content["formatted_body"][:_LONGEST]))
+    return sanitise(str(content.get("body", ""))[:_LONGEST])
+
+
+def _message(
+    kind: str, content: Mapping[str, Any], base: dict[str, Any], source: Mapping[str, Any]
+) -> Canonical | None:
+    if not content:  # a redacted one comes back empty
+        return Message(**base, deleted=True)
+    reply = (_relation(content).get("m.in_reply_to") or {}).get("event_id")
+    mentions = content.get("m.mentions") or {}
+    users = tuple(Identity(mxid=str(user)) for user in mentions.get("user_ids", ()))
+    common: dict[str, Any] = {
+        **base,
+        "reply_to": SourceId(str(reply)) if reply else None,
+        "mentions": users,
+        "mentions_all": mentions.get("room") is True,
+        "edited": source.get("edited") is True,
+        "forwarded": source.get("forwarded") is True,
+    }
+    if source.get("deleted") is True:
+        return Message(**common, deleted=True)
+    if kind in (POLL_START, "m.poll.start"):
+        return Message(**common, poll=_poll(content))
+    msgtype = content.get("msgtype", "")
+    if kind == "m.sticker" or msgtype in _KINDS:
+        file = _attachment(kind, content)
+        caption = _text(content) if content.get("body") != file.filename and content.get("filename") else ""
+        return Message(**common, text=caption, attachment=file)
+    if msgtype == "m.location":
+        return Message(**common, location=_location(content))
+    if msgtype == "m.notice":
+        return Notice(**base, text=_text(content))
+    return Message(**common, text=("* " if msgtype == "m.emote" else "") + _text(content))
+
+
+def _attachment(kind: str, content: Mapping[str, Any]) -> Attachment:
+    info = content.get("info") or {}
+    what = MediaKind.STICKER if kind == "m.sticker" else _KINDS[content["msgtype"]]
+    if what is MediaKind.AUDIO and "org.matrix.msc3245.voice" in content:
+        what = MediaKind.VOICE
+    if what is MediaKind.VIDEO and info.get("fi.mau.gif") is True:
+        what = MediaKind.GIF
+    if info.get("mimetype") == "text/vcard":
+        what = MediaKind.CONTACT
+    sound = content.get("org.matrix.msc1767.audio") or {}
+    return Attachment(
+        kind=what,
+        filename=sanitise_name(str(content.get("filename") or content.get("body", ""))),
+        source=str(content.get("url") or (content.get("file") or {}).get("url", "")),
+        mimetype=sanitise_name(str(info.get("mimetype", ""))),
+        size=_number(info.get("size")),
+        width=_number(info.get("w")),
+        height=_number(info.get("h")),
+        duration_ms=_number(info.get("duration") or sound.get("duration")),
+        waveform=tuple(_number(step) for step in (sound.get("waveform") or ())[:256]),
+    )
+
+
+def _number(value: Any) -> int:
+    return max(0, min(int(value), 2**53)) if isinstance(value, int | float) and value == value else 0  # noqa: PLR0124
+
+
+def _location(content: Mapping[str, Any]) -> Location:
+    latitude, longitude = str(content["geo_uri"]).removeprefix("geo:").split(";")[0].split(",")[:2]
+    name = sanitise(str(content.get("body", ""))).removeprefix("Location: ").split("\nhttps://")[0]
+    return Location(float(latitude), float(longitude), name="" if name.startswith("https://") else name)
+
+
+def _poll(content: Mapping[str, Any]) -> Poll:
+    start = content.get(POLL_START) or content["m.poll"]
+    votes = content.get("dev.fallback.votes") or {}
+    options = tuple(
+        PollOption(_plain(answer), _number(votes.get(answer.get("id"))), str(answer.get("id", "")))
+        for answer in start["answers"][:20]
+    )
+    return Poll(_plain(start["question"]), options, _number(start.get("max_selections", 1)))
+
+
+def _plain(value: Mapping[str, Any]) -> str:
+    text = value.get("org.matrix.msc1767.text") or value.get("body") or value["m.text"][0]["body"]
+    return sanitise(str(text)[:1000])
+
+
+def _membership(raw: Mapping[str, Any], base: dict[str, Any], names: Mapping[str, str]) -> Canonical | None:
+    now = raw["content"].get("membership")
+    before = ((raw.get("unsigned") or {}).get("prev_content") or {}).get("membership")
+    user = str(raw["state_key"])
+    if now == before:
+        return None
+    change = {
+        "join": MembershipChange.ADDED,
+        "invite": MembershipChange.INVITED,
+        "leave": MembershipChange.LEFT if user == raw["sender"] else MembershipChange.REMOVED,
+        "ban": MembershipChange.REMOVED,
+    }.get(str(now))
+    who = names.get(user) or sanitise_name(str(raw["content"].get("displayname") or ""))
+    return Membership(**base, change=change, members=(Identity(mxid=user, name=who),)) if change else None
