@@ -1,0 +1,1 @@
+"""The Matrix side; the only importer of nio."""

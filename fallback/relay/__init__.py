@@ -1,0 +1,1 @@
+"""The daemon: runs the loops, takes signals, drains."""

@@ -1,0 +1,114 @@
+"""``fallback migrate``: an export becomes a room."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fallback.cli.output import data, emit_json, progress, say
+
+
+@click.command("migrate")
+@click.argument("export", type=click.Path(path_type=Path))
+@click.option("--plan", "only_plan", is_flag=True, help="Show the plan and stop.")
+@click.option("--dry-run", is_flag=True, help="Show every step that would be taken, and take none.")
+@click.option("--yes", is_flag=True, help="Do not ask before the change.")
+@click.option("--resume", is_flag=True, help="Go on with a migration that was stopped, without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; asks nothing.")
+@click.option("--date-order", type=click.Choice(["DMY", "MDY", "YMD"]), help="Of the export's dates, if they leave it open.")
+@click.option("--timezone", help="Of the phone that exported, e.g. Asia/Amman.  [default: this machine's]")
+@click.option("--me", help="The name of the person who exported.")
+@click.pass_obj
+def command(profile: str, export: Path, **options: Any) -> None:
+    """Turn a WhatsApp export into a Matrix room.
+
+    The room is made on the managed homeserver of this profile, one ghost per person, each message with its own
+    sender and time.  It can be stopped and run again at any time: nothing is sent twice.
+
+    \b
+    Examples:
+      fallback migrate "WhatsApp Chat with Newsroom.zip" --plan
+      fallback migrate chat.zip --timezone Asia/Amman --yes
+      fallback migrate chat.zip --json --yes > report.json
+    """
+    asyncio.run(_migrate(profile, export, **options))
+
+
+async def _migrate(
+    profile: str,
+    path: Path,
+    *,
+    only_plan: bool,
+    dry_run: bool,
+    yes: bool,
+    resume: bool,
+    as_json: bool,
+    date_order: str | None,
+    timezone: str | None,
+    me: str | None,
+) -> None:
+    from fallback import compose
+    from fallback.bridge.migrate import Migration
+    from fallback.cli.plan import describe, result
+    from fallback.core.migration import plan as make_plan
+    from fallback.errors import FallbackError
+    from fallback.networks.whatsapp.archive import open_export
+    from fallback.networks.whatsapp.export import read_export
+    from fallback.paths import Profile
+
+    where = Profile(profile)
+    config = compose.settings(where)
+    zone = timezone or config.whatsapp.timezone or None
+    say(f"reading {path.name}")
+    export = read_export(path, date_order=date_order, timezone=zone, me=me)
+    events = list(export.events)
+    plan = make_plan(
+        export.group, events, server_name=config.homeserver.server_name, missing=len(export.missing), warnings=export.warnings
+    )
+    if not as_json or only_plan or dry_run:
+        for line in describe(plan):
+            say(line) if as_json else data(line)
+    if only_plan or dry_run:
+        if dry_run and not as_json:
+            _show_steps(plan, events)
+        if as_json:
+            emit_json({"plan": plan})
+        return
+    if not (yes or resume or as_json) and not click.confirm("Do this?", err=True):
+        say("nothing was changed")
+        return
+    async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
+        say(f"homeserver on {server.url}")
+        with progress("importing", len(events)) as advance, open_export(path) as media:
+            run = Migration(
+                plan, side, store, server_name=server.server_name,
+                progress=lambda step, _done, _total: advance() if step == "messages" else None,
+            )  # fmt: skip
+            try:
+                portal = await run.run(events, media)
+            except asyncio.CancelledError:
+                say("stopped; the same command goes on from here")
+                raise
+            except FallbackError as error:
+                error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
+                raise
+        await server.analyze()
+        check = await run.check(portal, events)
+    if as_json:
+        emit_json({"plan": plan, "room": portal.room, "verification": check, "differences": check.differences})
+    else:
+        data(f"room: {portal.room}")
+        data(result(check))
+    if check.differences:
+        raise FallbackError("the room differs from the export", "Run the same command again; it adds what is missing.")
+
+
+def _show_steps(plan: Any, events: list[Any]) -> None:
+    from fallback.core.migration import kind_of, timeline
+
+    data(f"would make the room #{plan.room.alias}")
+    for one in plan.people:
+        data(f"would register {one.ghost} as {one.person.name!r} and let it join")
+    for event in timeline(events):
+        data(f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}")

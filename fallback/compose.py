@@ -1,0 +1,142 @@
+"""The composition root: the only module that knows the concrete classes.
+
+Everything heavy is imported where it is used, so that a command pays for what it needs.
+"""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fallback.config import Config, load
+from fallback.core.ids import UserId
+from fallback.core.ports import Store
+from fallback.errors import AuthError
+from fallback.paths import Profile
+
+if TYPE_CHECKING:
+    from fallback.homeserver.managed import ManagedHomeserver
+    from fallback.matrix.client import NioHomeserver
+
+ACCOUNT = "account"
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A signed-in account, as the profile's store keeps it.
+
+    Args:
+        token: the access token; never leaves the store but in a request's header.
+    """
+
+    url: str
+    user: UserId
+    device: str
+    token: str
+
+
+def settings(profile: Profile) -> Config:
+    """Read the profile's configuration."""
+    return load(profile.config_file).config
+
+
+@contextlib.asynccontextmanager
+async def open_store(profile: Profile) -> AsyncIterator[Store]:
+    """Open the profile's store and hold its lock.
+
+    Raises:
+        ProfileBusyError: another process owns the profile.
+        StoreError: it can't be read.
+    """
+    from fallback.store.sqlite import SqliteStore
+
+    store = await SqliteStore.open(profile.store_file)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def managed(profile: Profile, config: Config) -> "ManagedHomeserver":
+    """Give the profile's managed homeserver; it is not started yet."""
+    from fallback.homeserver.managed import ManagedHomeserver
+
+    return ManagedHomeserver(
+        profile.homeserver, server_name=config.homeserver.server_name, port=config.homeserver.port
+    )
+
+
+async def account(store: Store) -> Account:
+    """Give the account that this profile is signed in with.
+
+    Raises:
+        AuthError: it is not signed in.
+    """
+    kept = await store.get(ACCOUNT)
+    if kept is None:
+        raise AuthError("this profile has no Matrix account yet", "See all of it at work with `fallback demo`.")
+    return msgspec.json.decode(kept, type=Account)
+
+
+async def sign_in(store: Store, url: str, user: UserId, password: str) -> Account:
+    """Sign in with a device of our own, once; a later start uses the same one at the present address."""
+    from fallback.matrix.login import log_in
+
+    kept = await store.get(ACCOUNT)
+    if kept is not None:
+        known = msgspec.json.decode(kept, type=Account)
+        if known.user == user:
+            present = msgspec.structs.replace(known, url=url)
+            await store.put(ACCOUNT, msgspec.json.encode(present).decode())
+            return present
+    device = "FALLBACK" + secrets.token_hex(8).upper()
+    token = await log_in(url, user, password, device)
+    fresh = Account(url, user, device, token)
+    await store.put(ACCOUNT, msgspec.json.encode(fresh).decode())
+    return fresh
+
+
+def matrix(known: Account, *, as_token: str = "") -> "NioHomeserver":
+    """Open the Matrix side of an account; with the appservice's token, its ghosts too."""
+    from fallback.matrix.appservice import Appservice
+    from fallback.matrix.client import NioHomeserver
+
+    server_name = known.user.partition(":")[2]
+    ghosts = Appservice(known.url, as_token, server_name) if as_token else None
+    return NioHomeserver(known.url, known.user, known.device, known.token, appservice=ghosts)
+
+
+@contextlib.asynccontextmanager
+async def hosted(profile: Profile, store: Store) -> "AsyncIterator[tuple[ManagedHomeserver, NioHomeserver]]":
+    """Run the profile's managed homeserver with the relay's own account signed in, and its ghosts at hand.
+
+    Raises:
+        HomeserverError: it can't be started.
+    """
+    async with managed(profile, settings(profile)) as server:
+        side = matrix(await _signed_in(server, store, "fallback", "fallback"), as_token=server.as_token)
+        try:
+            yield server, side
+        finally:
+            await side.close()
+
+
+async def _signed_in(server: "ManagedHomeserver", store: Store, localpart: str, name: str) -> Account:
+    """Sign in to the managed homeserver, making the account where there is none."""
+    user = UserId(f"@{localpart}:{server.server_name}")
+    kept = await store.get(ACCOUNT)
+    if kept is not None and msgspec.json.decode(kept, type=Account).user == user:
+        return await sign_in(store, server.url, user, "")
+    made = await server.create_account(localpart, display_name=name)
+    return await sign_in(store, server.url, user, made.password)
+
+
+@contextlib.asynccontextmanager
+async def member(server: "ManagedHomeserver", store: Store, localpart: str, name: str) -> "AsyncIterator[NioHomeserver]":
+    """Sign a person's client in to the managed homeserver."""
+    side = matrix(await _signed_in(server, store, localpart, name))
+    try:
+        yield side
+    finally:
+        await side.close()

@@ -1,0 +1,173 @@
+"""A relay: every loop of one connector and one homeserver in one task group."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from fallback.bridge import ingest
+from fallback.bridge.deliver import Deliverer
+from fallback.bridge.switch import Switch
+from fallback.bridge.watch import Watch
+from fallback.core.events import Canonical, Identity, Message
+from fallback.core.health import Health
+from fallback.core.ids import RoomId, SourceId, UserId
+from fallback.core.outbox import Delivery
+from fallback.core.ports import Clock, Connector, Homeserver, Portal, Probe, Store, SyncBatch
+from fallback.core.roster import ghost, is_ghost
+from fallback.core.routing import MATRIX, to_remote, to_room
+
+log = logging.getLogger(__name__)
+VOTES = ("/down", "/up")
+"""What a member writes in the room to say how WhatsApp is on their phone; not passed on."""
+DRAIN = 10.0
+"""Seconds that a stopping relay still delivers what is due."""
+
+
+class Relay:
+    """One connector and one homeserver, kept in step.
+
+    Args:
+        server_name: of the homeserver, part of every ghost's id.
+        probes: what the outage detector looks at.
+        vote: takes a member's word on WhatsApp (Matrix id, ``down`` or ``up``).
+        link: gives an address where a portal's room can be read.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        homeserver: Homeserver,
+        store: Store,
+        clock: Clock,
+        *,
+        server_name: str,
+        probes: Sequence[Probe] = (),
+        vote: Callable[[str, str], None] = lambda _who, _word: None,
+        link: Callable[[Portal], str] = lambda portal: f"https://matrix.to/#/{portal.room}",
+        acknowledged: Callable[[bool], None] = lambda _fine: None,
+    ) -> None:
+        owner = f"relay-{secrets.token_hex(4)}"
+        self.connector = connector
+        self.homeserver = homeserver
+        self.store = store
+        self.clock = clock
+        self.server_name = server_name
+        self.vote = vote
+        self.acknowledged = acknowledged
+        self.to_matrix = Deliverer(MATRIX, self._say_in_room, store, clock, owner=owner)
+        self.to_remote = Deliverer(
+            connector.name, self._say_there, store, clock, owner=owner, held=lambda: self.switch.holding()
+        )
+        self.switch = Switch(store, clock, target=connector.name, link=link, ring=self._ring)
+        self.watch = Watch(probes, clock, self.on_health)
+        self.connected_to_homeserver = False
+        self._here: set[tuple[RoomId, UserId]] = set()
+
+    async def run(self) -> None:
+        """Mirror until cancelled; then deliver what is due for a few seconds and stop."""
+        await self.switch.load()
+        await self.connector.start()
+        try:
+            async with asyncio.TaskGroup() as loops:
+                for loop in self._loops():
+                    loops.create_task(loop)
+        finally:
+            await self.connector.close()
+
+    async def drain(self) -> int:
+        """Deliver what is due now; gives what is left."""
+        try:
+            async with asyncio.timeout(DRAIN):
+                while await self.to_matrix.once() or (not self.switch.holding() and await self.to_remote.once()):
+                    pass
+        except TimeoutError:
+            log.warning("stopping with deliveries left; they go out at the next start")
+        return await self.store.pending()
+
+    async def on_health(self, health: Health) -> None:
+        """Follow a verdict, whoever gave it."""
+        await self.store.log_health(health)
+        await self.switch.on_health(health)
+
+    def _loops(self) -> list[Coroutine[Any, Any, None]]:
+        return [
+            ingest.from_network(self.connector, self.store, self._into_room, self._told),
+            ingest.from_room(
+                self.homeserver,
+                self.store,
+                self.clock,
+                self._out_of_room,
+                self._told,
+                adopt=self._adopt,
+                online=self._online,
+            ),
+            self.to_matrix.run(),
+            self.to_remote.run(),
+            self.watch.run(),
+        ]
+
+    def _ring(self) -> None:
+        self.to_matrix.ring()
+        self.to_remote.ring()
+
+    def _into_room(self, event: Canonical, portal: Portal) -> list[Delivery]:
+        return to_room(event, portal, self._ghost)
+
+    def _out_of_room(self, event: Canonical, portal: Portal) -> list[Delivery] | None:
+        sender = event.sender.mxid
+        if is_ghost(sender) or sender == self.homeserver.user:
+            return None
+        if isinstance(event, Message) and event.text.strip() in VOTES:
+            self.vote(sender, event.text.strip().removeprefix("/"))
+            return []
+        return to_remote(event, portal, self.connector.name, self.connector.capabilities, self.homeserver.user)
+
+    def _ghost(self, identity: Identity) -> UserId:
+        return ghost(identity, self.server_name)
+
+    async def _told(self, portal: Portal, event: Canonical) -> None:
+        self._ring()
+
+    async def _adopt(self, batch: SyncBatch) -> None:
+        """Take batches as they are: the relay's portals are made by a migration or an admin."""
+
+    async def _online(self, wait: float | None) -> None:
+        self.connected_to_homeserver = wait is None
+
+    async def _say_in_room(self, delivery: Delivery) -> SourceId:
+        portal = await self._portal(delivery)
+        if delivery.sender and (portal.room, delivery.sender) not in self._here:
+            name = delivery.event.sender.name or delivery.event.sender.key or "WhatsApp"
+            await self.homeserver.ensure_ghost(delivery.sender, name)
+            await self.homeserver.join(portal.room, delivery.sender)
+            self._here.add((portal.room, delivery.sender))
+        event = delivery.event
+        if isinstance(event, Message) and event.attachment and event.attachment.source:
+            event = await self._with_file(event, delivery.sender)
+        at = event.at if delivery.sender else 0
+        made = await self.homeserver.send(portal.room, event, transaction=delivery.id, sender=delivery.sender, at=at)
+        return SourceId(made)
+
+    async def _with_file(self, event: Message, sender: UserId | None) -> Canonical:
+        file = event.attachment
+        if file is None:
+            return event
+        data = await self.connector.download(event, file.source)
+        source = await self.homeserver.upload(data, mimetype=file.mimetype, filename=file.filename, sender=sender)
+        return replace(event, attachment=replace(file, source=source, size=len(data)))
+
+    async def _say_there(self, delivery: Delivery) -> SourceId:
+        try:
+            made = await self.connector.send(delivery.event, message_id=SourceId(delivery.id))
+        except Exception:
+            self.acknowledged(False)
+            raise
+        self.acknowledged(True)
+        return made
+
+    async def _portal(self, delivery: Delivery) -> Portal:
+        return next(one for one in await self.store.portals() if one.id == delivery.portal)
