@@ -75,7 +75,9 @@ async def account(store: Store) -> Account:
     """
     kept = await store.get(ACCOUNT)
     if kept is None:
-        raise AuthError("this profile has no Matrix account yet", "See all of it at work with `fallback demo`.")
+        raise AuthError(
+            "this profile has no Matrix account yet", "See all of it at work with `fallback demo`."
+        )
     return msgspec.json.decode(kept, type=Account)
 
 
@@ -133,7 +135,9 @@ async def _signed_in(server: "ManagedHomeserver", store: Store, localpart: str, 
 
 
 @contextlib.asynccontextmanager
-async def member(server: "ManagedHomeserver", store: Store, localpart: str, name: str) -> "AsyncIterator[NioHomeserver]":
+async def member(
+    server: "ManagedHomeserver", store: Store, localpart: str, name: str
+) -> "AsyncIterator[NioHomeserver]":
     """Sign a person's client in to the managed homeserver."""
     side = matrix(await _signed_in(server, store, localpart, name))
     try:

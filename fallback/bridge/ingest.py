@@ -63,7 +63,7 @@ async def from_room(
 
 async def take(store: Store, event: Canonical, route: Route, told: Told) -> None:
     """Record one event of a room, unless it is the echo of our own request."""
-    portal = await _portal(store, lambda one: one.room == event.chat)
+    portal = await _portal(store, lambda one: str(one.room) == event.chat)
     if portal is None or await _echo(store, portal.id, event):
         return
     await _record(store, portal, event, route, told)

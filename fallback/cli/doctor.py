@@ -29,7 +29,12 @@ def command(profile: str, *, as_json: bool) -> None:
     """
     checks = [*_machine(), *_profile(profile)]
     if as_json:
-        emit_json([{"check": name, "fine": fine, "needed": needed, "says": says} for name, fine, needed, says in checks])
+        emit_json(
+            [
+                {"check": name, "fine": fine, "needed": needed, "says": says}
+                for name, fine, needed, says in checks
+            ]
+        )
     else:
         for name, fine, needed, says in checks:
             data(f"{'ok  ' if fine else 'MEND' if needed else 'note'} {name:<14} {says}")
@@ -50,7 +55,9 @@ def _machine() -> list[tuple[str, bool, bool, str]]:
         except importlib.metadata.PackageNotFoundError:
             rows.append((package, False, needed, f"not installed ({use})"))
     locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
-    rows.append(("locale", "utf" in locale.lower(), False, f"{locale or 'unset'} (Arabic and emoji need UTF-8)"))
+    rows.append(
+        ("locale", "utf" in locale.lower(), False, f"{locale or 'unset'} (Arabic and emoji need UTF-8)")
+    )
     return rows
 
 
@@ -64,7 +71,12 @@ def _profile(name: str) -> list[tuple[str, bool, bool, str]]:
     mode = where.data.stat().st_mode & 0o077
     rows = [
         ("disk", free > _ENOUGH, True, f"{free / 1e9:.1f} GB free in {where.data}"),
-        ("permissions", not mode, True, "only you can read the data folder" if not mode else f"chmod 700 {where.data}"),
+        (
+            "permissions",
+            not mode,
+            True,
+            "only you can read the data folder" if not mode else f"chmod 700 {where.data}",
+        ),
     ]
     try:
         load(where.config_file)
@@ -72,6 +84,11 @@ def _profile(name: str) -> list[tuple[str, bool, bool, str]]:
     except ConfigError as error:
         rows.append(("configuration", False, True, error.message))
     rows.append(
-        ("whatsapp", False, False, "no live WhatsApp connector in this version: exports and the loopback network only")
+        (
+            "whatsapp",
+            False,
+            False,
+            "no live WhatsApp connector in this version: exports and the loopback network only",
+        )
     )
     return rows

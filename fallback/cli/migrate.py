@@ -16,7 +16,11 @@ from fallback.cli.output import data, emit_json, progress, say
 @click.option("--yes", is_flag=True, help="Do not ask before the change.")
 @click.option("--resume", is_flag=True, help="Go on with a migration that was stopped, without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; asks nothing.")
-@click.option("--date-order", type=click.Choice(["DMY", "MDY", "YMD"]), help="Of the export's dates, if they leave it open.")
+@click.option(
+    "--date-order",
+    type=click.Choice(["DMY", "MDY", "YMD"]),
+    help="Of the export's dates, if they leave it open.",
+)
 @click.option("--timezone", help="Of the phone that exported, e.g. Asia/Amman.  [default: this machine's]")
 @click.option("--me", help="The name of the person who exported.")
 @click.pass_obj
@@ -64,7 +68,11 @@ async def _migrate(
     export = read_export(path, date_order=date_order, timezone=zone, me=me)
     events = list(export.events)
     plan = make_plan(
-        export.group, events, server_name=config.homeserver.server_name, missing=len(export.missing), warnings=export.warnings
+        export.group,
+        events,
+        server_name=config.homeserver.server_name,
+        missing=len(export.missing),
+        warnings=export.warnings,
     )
     if not as_json or only_plan or dry_run:
         for line in describe(plan):
@@ -96,12 +104,16 @@ async def _migrate(
         await server.analyze()
         check = await run.check(portal, events)
     if as_json:
-        emit_json({"plan": plan, "room": portal.room, "verification": check, "differences": check.differences})
+        emit_json(
+            {"plan": plan, "room": portal.room, "verification": check, "differences": check.differences}
+        )
     else:
         data(f"room: {portal.room}")
         data(result(check))
     if check.differences:
-        raise FallbackError("the room differs from the export", "Run the same command again; it adds what is missing.")
+        raise FallbackError(
+            "the room differs from the export", "Run the same command again; it adds what is missing."
+        )
 
 
 def _show_steps(plan: Any, events: list[Any]) -> None:
@@ -111,4 +123,6 @@ def _show_steps(plan: Any, events: list[Any]) -> None:
     for one in plan.people:
         data(f"would register {one.ghost} as {one.person.name!r} and let it join")
     for event in timeline(events):
-        data(f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}")
+        data(
+            f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}"
+        )

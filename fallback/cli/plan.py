@@ -15,7 +15,8 @@ def describe(plan: Plan, zone: tzinfo = UTC) -> list[str]:
         f"            private, room version {plan.room.version}, history shown to members"
         + (", only admins may write" if plan.room.announce_only else ""),
         f"History     {plan.events} events, {_day(plan.first_at, zone)} to {_day(plan.last_at, zone)}",
-        "            " + ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(plan.kinds.items())),
+        "            "
+        + ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(plan.kinds.items())),
         f"Media       {plan.media} files, {plan.media_bytes / 1000:.0f} kB"
         + (f"; {plan.media_missing} missing from the export" if plan.media_missing else ""),
         f"People      {len(here)} in the group" + (f", {gone} who left" if gone else ""),

@@ -22,7 +22,13 @@ def command(profile: str, *, as_json: bool) -> None:
 
     where = Profile(profile)
     if not where.store_file.exists():
-        facts: dict[str, object] = {"profile": profile, "account": None, "groups": [], "waiting": 0, "stuck": 0}
+        facts: dict[str, object] = {
+            "profile": profile,
+            "account": None,
+            "groups": [],
+            "waiting": 0,
+            "stuck": 0,
+        }
     else:
         facts = asyncio.run(_facts(where))
     if as_json:

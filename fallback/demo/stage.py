@@ -2,16 +2,16 @@
 
 import contextlib
 import importlib.resources
-import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from fallback import compose
 from fallback.bridge.migrate import Migration, Progress
 from fallback.clock import SystemClock
-from fallback.core.events import Identity
-from fallback.core.ids import UserId
+from fallback.core.events import Canonical, Group, Identity
 from fallback.core.migration import Plan, Verification, plan
 from fallback.core.ports import Portal, Store
 from fallback.errors import UsageError
@@ -19,7 +19,7 @@ from fallback.homeserver.managed import ManagedHomeserver
 from fallback.matrix.client import NioHomeserver
 from fallback.networks.loopback import LoopbackConnector, LoopbackNetwork
 from fallback.networks.whatsapp.archive import open_export
-from fallback.networks.whatsapp.export import Export, read_export
+from fallback.networks.whatsapp.export import read_export
 from fallback.paths import Profile
 from fallback.simulator.phones import Phones
 
@@ -41,9 +41,10 @@ class Stage:
 
     clock: SystemClock
     server: ManagedHomeserver
-    export: Export
     plan: Plan
+    events: list[Canonical]
     portal: Portal
+    check: Verification
     relay_store: Store
     relay_side: NioHomeserver
     member_store: Store
@@ -54,7 +55,60 @@ class Stage:
 
     @property
     def talkers(self) -> list[str]:
-        """The names of the people who speak most, the most talkative first."""
+        """Name the people who speak most, the most talkative first."""
         by_speech = sorted(self.plan.people, key=lambda one: -one.speaks)
-        here = [one.person.name for one in by_speech if one.member and one.person.name in self.phones.people]
-        return here
+        return [one.person.name for one in by_speech if one.member and one.person.name in self.phones.people]
+
+
+def read_example(server_name: str) -> tuple[Plan, list[Canonical], Group]:
+    """Read the example export and plan its migration."""
+    export = read_export(example(), timezone=TIMEZONE)
+    events = list(export.events)
+    planned = plan(
+        export.group, events, server_name=server_name, missing=len(export.missing), warnings=export.warnings
+    )
+    return planned, events, export.group
+
+
+@contextlib.asynccontextmanager
+async def stage(profile: Profile, clock: SystemClock, progress: Progress) -> AsyncIterator[Stage]:
+    """Set everything up; a second time on the same profile goes on with what is there."""
+    own = Profile(f"{profile.name}-member")
+    planned, events, group = read_example(compose.settings(profile).homeserver.server_name)
+    async with (
+        compose.open_store(profile) as relay_store,
+        compose.open_store(own) as member_store,
+        compose.hosted(profile, relay_store) as (server, relay_side),
+        compose.member(server, member_store, "you", "You") as member_side,
+    ):
+        run = Migration(planned, relay_side, relay_store, server_name=server.server_name, progress=progress)
+        with open_export(example()) as media:
+            portal = await run.run(events, media)
+        await server.analyze()
+        check = await run.check(portal, events)
+        portal = replace(portal, sending=True)
+        await relay_store.save_portal(portal)
+        await relay_side.invite(portal.room, member_side.user)
+        await member_side.accept(portal.room)
+        network = LoopbackNetwork()
+        network.found(group)
+        people = [identity for identity in group.members if identity.name or identity.phone]
+        yield Stage(
+            clock=clock,
+            server=server,
+            plan=planned,
+            events=events,
+            portal=portal,
+            check=check,
+            relay_store=relay_store,
+            relay_side=relay_side,
+            member_store=member_store,
+            member_side=member_side,
+            network=network,
+            connector=LoopbackConnector(network),
+            phones=Phones(network, group.chat, [_named(one) for one in people], clock),
+        )
+
+
+def _named(identity: Identity) -> Identity:
+    return identity if identity.name else replace(identity, name=identity.phone)

@@ -1,0 +1,215 @@
+"""A homeserver in memory: rooms, ghosts, transactions and outages, for tests without Synapse."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import msgspec
+from msgspec.structs import replace
+
+from fallback.core.events import Canonical, Identity, Message, Origin
+from fallback.core.ids import ChatId, DeliveryId, EventId, RoomId, SourceId, UserId
+from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
+from fallback.errors import PermanentError, TransientError
+
+
+class Room(msgspec.Struct):
+    """One room: its description, members and timeline."""
+
+    spec: RoomSpec
+    members: dict[UserId, str] = {}
+    timeline: list[tuple[UserId, EventId, Canonical]] = []
+
+
+class MemoryServer:
+    """What all accounts of the server share.
+
+    Attributes:
+        is_up: while false every request fails as an unreachable server's does.
+        crash_after: requests until ``is_up`` becomes false by itself; negative for never.
+    """
+
+    def __init__(self, name: str = "memory.example") -> None:
+        self.name = name
+        self.rooms: dict[RoomId, Room] = {}
+        self.aliases: dict[str, RoomId] = {}
+        self.profiles: dict[UserId, str] = {}
+        self.files: dict[str, bytes] = {}
+        self.transactions: dict[tuple[UserId, DeliveryId], EventId] = {}
+        self.stream: list[RoomId] = []
+        self.is_up = True
+        self.crash_after = -1
+        self.bell = asyncio.Condition()
+
+    def reach(self) -> None:
+        """Count a request; refuse it while the server is down."""
+        if self.crash_after == 0:
+            self.is_up = False
+        self.crash_after -= self.crash_after > 0
+        if not self.is_up:
+            raise TransientError("the homeserver does not answer")
+
+
+class MemoryHomeserver:
+    """One account of a ``MemoryServer``; implements ``core.ports.Homeserver``."""
+
+    def __init__(self, server: MemoryServer, localpart: str) -> None:
+        self.server = server
+        self.user = UserId(f"@{localpart}:{server.name}")
+        server.profiles.setdefault(self.user, localpart)
+
+    async def batches(self, token: str) -> AsyncIterator[SyncBatch]:
+        """Give all that is new since the token, then wait for more."""
+        position = int(token or 0)
+        while True:
+            self.server.reach()
+            events = self._since(position)
+            position = len(self.server.stream)
+            joined = tuple(room for room, there in self.server.rooms.items() if self.user in there.members)
+            yield SyncBatch(events=events, token=str(position), joined=joined)
+            await self._news(position)
+
+    async def _news(self, position: int) -> None:
+        async with self.server.bell:
+            await self.server.bell.wait_for(
+                lambda: len(self.server.stream) > position or not self.server.is_up
+            )
+
+    def _since(self, position: int) -> tuple[Canonical, ...]:
+        seen: dict[RoomId, int] = {}
+        events: list[Canonical] = []
+        for place, room in enumerate(self.server.stream):
+            number = seen[room] = seen.get(room, -1) + 1
+            if place >= position and self.user in self.server.rooms[room].members:
+                events.append(self._as_seen(room, self.server.rooms[room].timeline[number]))
+        return tuple(events)
+
+    def _as_seen(self, room: RoomId, entry: tuple[UserId, EventId, Canonical]) -> Canonical:
+        sender, event_id, event = entry
+        transaction = next(
+            (
+                t
+                for (user, t), made in self.server.transactions.items()
+                if made == event_id and user == self.user
+            ),
+            "",
+        )
+        return replace(
+            event,
+            id=SourceId(event_id),
+            chat=ChatId(room),
+            sender=Identity(mxid=sender, name=self.server.profiles.get(sender, "")),
+            origin=Origin.MATRIX,
+            relayed=event.origin if event.origin is not Origin.MATRIX else None,
+            transaction=transaction if sender == self.user else "",
+        )
+
+    async def create_room(self, spec: RoomSpec) -> RoomId:
+        """Create the room, or find it by its alias."""
+        self.server.reach()
+        if spec.alias in self.server.aliases:
+            return self.server.aliases[spec.alias]
+        room = RoomId(f"!room{len(self.server.rooms)}")
+        self.server.rooms[room] = Room(
+            spec=spec, members={self.user: self.server.profiles[self.user]}, timeline=[]
+        )
+        if spec.alias:
+            self.server.aliases[spec.alias] = room
+        return room
+
+    async def room_state(self, room: RoomId) -> RoomState:
+        """Describe a room."""
+        self.server.reach()
+        there = self._room(room)
+        members = tuple(
+            Identity(mxid=user, name=self.server.profiles.get(user, "")) for user in there.members
+        )
+        return RoomState(room=room, name=there.spec.name, topic=there.spec.topic, members=members)
+
+    async def ensure_ghost(self, user: UserId, name: str) -> None:
+        """Register a ghost."""
+        self.server.reach()
+        self.server.profiles[user] = name
+
+    async def join(self, room: RoomId, user: UserId) -> None:
+        """Let a ghost join."""
+        self.server.reach()
+        if user not in self.server.profiles:
+            raise PermanentError("there is no such user")
+        self._room(room).members[user] = self.server.profiles[user]
+
+    async def leave(self, room: RoomId, user: UserId) -> None:
+        """Let a ghost leave."""
+        self.server.reach()
+        self._room(room).members.pop(user, None)
+
+    async def send(
+        self,
+        room: RoomId,
+        event: Canonical,
+        *,
+        transaction: DeliveryId,
+        sender: UserId | None = None,
+        at: int = 0,
+    ) -> EventId:
+        """Append an event; a transaction that is known gives the event that it made."""
+        self.server.reach()
+        speaker = sender or self.user
+        known = self.server.transactions.get((speaker, transaction))
+        if known is not None:
+            return known
+        there = self._room(room)
+        if speaker not in there.members:
+            raise PermanentError(f"{speaker} is not in the room")
+        digest = hashlib.sha256(f"{room}{len(there.timeline)}".encode()).hexdigest()[:20]
+        made = EventId(f"${digest}")
+        self.server.transactions[speaker, transaction] = made
+        there.timeline.append((speaker, made, replace(event, at=at or event.at)))
+        self.server.stream.append(room)
+        await self._ring()
+        return made
+
+    async def _ring(self) -> None:
+        async with self.server.bell:
+            self.server.bell.notify_all()
+
+    async def upload(self, data: bytes, *, mimetype: str, filename: str, sender: UserId | None = None) -> str:
+        """Store a file."""
+        self.server.reach()
+        source = f"mxc://{self.server.name}/{len(self.server.files)}"
+        self.server.files[source] = data
+        return source
+
+    async def download(self, source: str) -> bytes:
+        """Fetch a file."""
+        self.server.reach()
+        if source not in self.server.files:
+            raise PermanentError("the file is gone")
+        return self.server.files[source]
+
+    async def history(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Canonical]:
+        """Read a room back."""
+        self.server.reach()
+        entries = self._room(room).timeline
+        for entry in reversed(entries) if newest_first else list(entries):
+            yield self._as_seen(room, entry)
+
+    async def brought(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Seen]:
+        """Read back what ghosts said."""
+        self.server.reach()
+        entries = self._room(room).timeline
+        for sender, event_id, event in reversed(entries) if newest_first else list(entries):
+            if event.origin is not Origin.MATRIX:
+                plain = isinstance(event, Message) and not (
+                    event.deleted or event.attachment or event.location or event.poll
+                )
+                text = event.text if plain and isinstance(event, Message) else ""
+                yield Seen(source=event.id, event=event_id, sender=sender, at=event.at, text=text)
+
+    def _room(self, room: RoomId) -> Room:
+        if room not in self.server.rooms:
+            raise PermanentError("there is no such room")
+        return self.server.rooms[room]
+
+    async def close(self) -> None:
+        """Free nothing."""
