@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from fallback.core.events import Canonical, Event, Frozen, Group, Identity, Origin
-from fallback.core.health import Sample
+from fallback.core.health import Health, Sample
 from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery, Outcome
 
@@ -329,34 +329,63 @@ class Store(Protocol):
         deliveries: Sequence[Delivery] = (),
         *,
         aliases: Sequence[SourceId] = (),
+        replaces: Sequence[DeliveryId] = (),
     ) -> int:
-        """Keep an event and its deliveries; 0 where (portal, origin, id) is known already, else its row."""
+        """Keep an event and its deliveries; 0 where (portal, origin, id) is known already, else its row.
+
+        Known are recorded ids, their aliases, and what a side called one of our sent deliveries.
+
+        Args:
+            aliases: other ids of the same event on its own side.
+            replaces: deliveries that are dropped in the same transaction, where they are not sent yet.
+        """
         ...
 
     async def row_of(self, portal: PortalId, origin: Origin, source: SourceId) -> int:
-        """Find the row of an event by its id on either side; 0 where unknown."""
+        """Find the row of an event by what ``origin``'s side calls it, born there or sent there; 0 where unknown."""
         ...
 
     async def counterpart(self, portal: PortalId, source: SourceId, target: str) -> SourceId | None:
-        """Translate an event's id to what ``target`` (a lane's end) calls it; ``None`` where it never got there."""
+        """Translate an event's id to what ``target`` calls it; ``None`` where it never got there.
+
+        A portal has two sides: ``matrix``, and the remote one for every other target.  ``source`` is the
+        event's id, an alias, or what a side called its delivery.  Found, its name over there is the remote
+        id of its delivery to that side (none before it is sent); without such a delivery, the event's own
+        id if it was born there.  An imported event's source gives its Matrix event.  An id that both sides
+        know is read as the other side's.
+        """
         ...
 
     async def is_ours(self, portal: PortalId, remote: SourceId, target: str) -> bool:
-        """Tell whether ``target`` got this id from one of our own deliveries (the echo rule)."""
+        """Tell whether ``target``'s side got this id from one of our own deliveries (the echo rule).
+
+        The id of a delivery is ours before it is sent: a network with fixed ids echoes it, and a
+        homeserver tells it as the transaction.
+        """
         ...
 
     async def lease(
         self, target: str, *, owner: str, now: int, seconds: float, limit: int = 1
     ) -> list[Delivery]:
-        """Take the first due delivery of each lane of a target; a lane with a leased or waiting head gives none."""
+        """Take the first due delivery of each lane of a target; a lane with a leased or waiting head gives none.
+
+        A lease that ran out is taken over with a higher token.
+        """
         ...
 
     async def settle(self, delivery: Delivery, outcome: Outcome, *, now: int) -> None:
-        """Write down what became of a leased delivery."""
+        """Write down what became of a leased delivery.
+
+        An outcome with an old token is ignored.  One that was dropped meanwhile stays so unless it was sent.
+        """
         ...
 
     async def pending(self, target: str = "") -> int:
         """Count deliveries that are neither sent nor dropped."""
+        ...
+
+    async def waiting(self, portal: PortalId, target: str) -> list[Delivery]:
+        """List what waits in one lane, in order; what is in flight or wedged does not wait."""
         ...
 
     async def wedges(self) -> list[Delivery]:
@@ -364,11 +393,19 @@ class Store(Protocol):
         ...
 
     async def retry(self, delivery: DeliveryId) -> None:
-        """Put a wedged delivery back at its place in its lane."""
+        """Put a wedged delivery back at its place in its lane; harmless for others.
+
+        Raises:
+            StoreError: there is no such delivery.
+        """
         ...
 
     async def drop(self, delivery: DeliveryId) -> None:
-        """Give a delivery up for good."""
+        """Give a delivery up for good; harmless for one that is sent.
+
+        Raises:
+            StoreError: there is no such delivery.
+        """
         ...
 
     # reading
@@ -380,6 +417,35 @@ class Store(Protocol):
         self, portal: PortalId, *, at: int, origin: Origin | None = None
     ) -> list[TimelineRow]:
         """Give rows whose event time is not before ``at``, oldest first."""
+        ...
+
+    async def search(
+        self, query: str, portal: PortalId | None = None, *, limit: int = 50, before: int = 0
+    ) -> list[TimelineRow]:
+        """Find rows whose text has a word beginning with each of the query's, newest first.
+
+        Spelling is folded (``fallback.store.search``); a redacted event is found no more.
+
+        Args:
+            before: rows below this one only, if not 0.
+        """
+        ...
+
+    # what was imported, and how the network was
+    async def save_imported(self, portal: PortalId, items: Sequence[tuple[SourceId, EventId]]) -> None:
+        """Journal what a migration put into the room; a second save of a source replaces its event."""
+        ...
+
+    async def imported(self, portal: PortalId) -> dict[SourceId, EventId]:
+        """Read a migration's journal back."""
+        ...
+
+    async def log_health(self, health: Health) -> None:
+        """Keep a verdict."""
+        ...
+
+    async def health_log(self, limit: int = 100) -> list[Health]:
+        """Give the last verdicts, newest first."""
         ...
 
     # small facts
