@@ -104,9 +104,10 @@ def matrix(known: Account, *, as_token: str = "") -> "NioHomeserver":
     from fallback.matrix.appservice import Appservice
     from fallback.matrix.client import NioHomeserver
 
-    server_name = known.user.partition(":")[2]
-    ghosts = Appservice(known.url, as_token, server_name) if as_token else None
-    return NioHomeserver(known.url, known.user, known.device, known.token, appservice=ghosts)
+    side = NioHomeserver(known.url, known.user, known.device, known.token)
+    if as_token:
+        side.appservice = Appservice(side.http, as_token, known.user.partition(":")[2])
+    return side
 
 
 @contextlib.asynccontextmanager

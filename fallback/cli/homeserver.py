@@ -166,7 +166,7 @@ async def _start(server: "ManagedHomeserver", *, detach: bool) -> None:
     try:
         await server.start(say, detach=detach)
         data(server.url)
-        if not detach:
+        if not server.borrowed:
             await server.supervise(say)
             say("the homeserver was stopped")
     except asyncio.CancelledError:

@@ -60,8 +60,9 @@ class Stage:
         return [one.person.name for one in by_speech if one.member and one.person.name in self.phones.people]
 
 
-def read_example(server_name: str) -> tuple[Plan, list[Canonical], Group]:
+def read_example(profile: Profile) -> tuple[Plan, list[Canonical], Group]:
     """Read the example export and plan its migration."""
+    server_name = compose.settings(profile).homeserver.server_name
     export = read_export(example(), timezone=TIMEZONE)
     events = list(export.events)
     planned = plan(
@@ -74,7 +75,7 @@ def read_example(server_name: str) -> tuple[Plan, list[Canonical], Group]:
 async def stage(profile: Profile, clock: SystemClock, progress: Progress) -> AsyncIterator[Stage]:
     """Set everything up; a second time on the same profile goes on with what is there."""
     own = Profile(f"{profile.name}-member")
-    planned, events, group = read_example(compose.settings(profile).homeserver.server_name)
+    planned, events, group = read_example(profile)
     async with (
         compose.open_store(profile) as relay_store,
         compose.open_store(own) as member_store,

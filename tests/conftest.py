@@ -1,0 +1,17 @@
+"""Every test has folders of its own; nobody's profile is touched."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FALLBACK_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("FALLBACK_CONFIG_HOME", str(tmp_path / "config"))
+    for name in (
+        "FALLBACK_PROFILE",
+        "FALLBACK_HOMESERVER",
+        "FALLBACK_USER",
+        "FALLBACK_LANGUAGE",
+        "FALLBACK_RTL",
+    ):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,205 @@
+"""A relay between a network and a homeserver in memory."""
+
+import asyncio
+import contextlib
+
+from fallback.bridge.ingest import TOKEN
+from fallback.clock import SystemClock
+from fallback.core.events import Edit, Group, Identity, Message, Notice, Origin, Reaction
+from fallback.core.health import Cause, Health, State
+from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId
+from fallback.core.ports import Portal, RoomSpec
+from fallback.networks.loopback import LoopbackConnector, LoopbackNetwork
+from fallback.relay.daemon import Relay
+from fallback.simulator.rooms import MemoryHomeserver, MemoryServer
+from fallback.store.memory import MemoryStore
+
+CHAT = ChatId("group")
+SARA, OMAR = Identity(name="Sara", phone="+1"), Identity(name="Omar", phone="+2")
+
+
+class World:
+    """A group of two phones, its room with one member, and a relay between them."""
+
+    def __init__(self):
+        self.network, self.server, self.store = LoopbackNetwork(), MemoryServer(), MemoryStore()
+        self.network.found(Group(chat=CHAT, name="Newsroom", members=(SARA, OMAR)))
+        self.connector = LoopbackConnector(self.network)
+        self.bot = MemoryHomeserver(self.server, "fallback")
+        self.lina = MemoryHomeserver(self.server, "lina")
+        self.votes = []
+
+    async def set_up(self):
+        self.room = await self.bot.create_room(RoomSpec(name="Newsroom"))
+        await self.bot.join(self.room, self.lina.user)
+        await self.store.save_portal(Portal(id=PortalId("p"), chat=CHAT, room=self.room, sending=True))
+        return self
+
+    def relay(self):
+        return Relay(
+            self.connector,
+            self.bot,
+            self.store,
+            SystemClock(50),
+            server_name=self.server.name,
+            vote=lambda who, word: self.votes.append((who, word)),
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self):
+        relay = self.relay()
+        task = asyncio.create_task(relay.run())
+        try:
+            yield relay
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def phone(self, number, text="hi", who=SARA):
+        event = Message(id=SourceId(f"W{number}"), chat=CHAT, sender=who, at=1000 + number, text=text)
+        self.network.post(event)
+        return event
+
+    async def writes(self, number, text):
+        event = Message(
+            id=SourceId(f"L{number}"), chat=ChatId(self.room), origin=Origin.MATRIX, at=1, text=text
+        )
+        return await self.lina.send(self.room, event, transaction=DeliveryId(f"L{number}"))
+
+    def in_room(self):
+        return [(sender, event) for sender, _, event in self.server.rooms[self.room].timeline]
+
+    def on_phones(self):
+        return [event for event in self.network.shown]
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_phones_and_room_hear_each_other_once():
+    world = await World().set_up()
+    async with world.running():
+        for number in range(5):
+            world.phone(number, f"m{number}", (SARA, OMAR)[number % 2])
+        await until(lambda: len(world.in_room()) == 5)
+        await world.writes(1, "from the room")
+        await until(lambda: len(world.on_phones()) == 6)
+        world.phone(9, "last")
+        await until(lambda: len(world.in_room()) == 7)
+    assert [event.text for _, event in world.in_room()] == [
+        "m0",
+        "m1",
+        "m2",
+        "m3",
+        "m4",
+        "from the room",
+        "last",
+    ]
+    assert [sender for sender, _ in world.in_room()][:2] == ["@wa_1:memory.example", "@wa_2:memory.example"]
+    assert world.on_phones()[5].text == "*lina*: from the room"
+
+
+async def test_a_reaction_and_an_edit_find_their_message_on_the_other_side():
+    world = await World().set_up()
+    async with world.running():
+        world.phone(1, "on the phone")
+        await until(lambda: len(world.in_room()) == 1)
+        event_id = world.server.rooms[world.room].timeline[0][1]
+        reaction = Reaction(
+            id=SourceId("L2"),
+            chat=ChatId(world.room),
+            origin=Origin.MATRIX,
+            target=SourceId(event_id),
+            key="👍",
+        )
+        await world.lina.send(world.room, reaction, transaction=DeliveryId("L2"))
+        await until(lambda: len(world.on_phones()) == 2)
+        assert world.on_phones()[1].reply_to == "W1"
+        written = await world.writes(3, "draft")
+        await until(lambda: len(world.on_phones()) == 3)
+        edit = Edit(
+            id=SourceId("L4"),
+            chat=ChatId(world.room),
+            origin=Origin.MATRIX,
+            target=SourceId(written),
+            text="final",
+        )
+        await world.lina.send(world.room, edit, transaction=DeliveryId("L4"))
+        await until(lambda: len(world.on_phones()) == 4)
+    assert world.on_phones()[3].target == world.on_phones()[2].id
+    assert world.on_phones()[3].text == "*lina*: final"
+
+
+async def test_what_comes_while_the_relay_is_away_is_not_lost_or_doubled():
+    world = await World().set_up()
+    async with world.running():
+        world.phone(1)
+        await until(lambda: len(world.in_room()) == 1)
+        await until(lambda: not world.connector.queue)
+    world.phone(2)
+    await world.writes(1, "meanwhile")
+    world.connector.closed = False
+    async with world.running():
+        await until(lambda: len(world.in_room()) == 3 and len(world.on_phones()) == 3)
+    assert sum(event.text == "hi" for _, event in world.in_room()) == 2
+
+
+async def test_a_repeated_sync_doubles_nothing():
+    world = await World().set_up()
+    async with world.running():
+        await world.writes(1, "once")
+        await until(lambda: len(world.on_phones()) == 1)
+    await world.store.put(TOKEN, None)
+    world.connector.closed = False
+    async with world.running():
+        world.phone(1)
+        await until(lambda: len(world.in_room()) == 2)
+    assert len([event for event in world.on_phones() if "once" in event.text]) == 1
+
+
+async def test_a_homeserver_that_is_away_only_delays():
+    world = await World().set_up()
+    async with world.running():
+        world.server.is_up = False
+        world.phone(1)
+        await until(lambda: not world.connector.queue)
+        assert world.in_room() == []
+        world.server.is_up = True
+        await until(lambda: len(world.in_room()) == 1)
+
+
+async def test_an_outage_holds_the_lane_and_ends_in_one_digest():
+    world = await World().set_up()
+    async with world.running() as relay:
+        world.network.cut()
+        await relay.on_health(Health(state=State.DOWN, cause=Cause.META_OUTAGE, why="all dark"))
+        for number in range(6):
+            await world.writes(number, f"news {number}")
+        world.phone(1, "stuck on the phone")
+        await until(lambda: sum(isinstance(event, Notice) for _, event in world.in_room()) == 1)
+        pending = 0
+        async with asyncio.timeout(10):
+            while pending != 6:
+                pending = await world.store.pending("loopback")
+                await asyncio.sleep(0.005)
+        assert world.on_phones() == []
+        world.network.restore()
+        await relay.on_health(Health(state=State.UP))
+        await until(lambda: len(world.on_phones()) == 2)
+        await until(lambda: any(event.text == "stuck on the phone" for _, event in world.in_room()))
+    assert "6 messages" in world.on_phones()[1].text
+    late = next(event for _, event in world.in_room() if event.text == "stuck on the phone")
+    assert late.late
+
+
+async def test_a_members_vote_is_counted_and_not_passed_on():
+    world = await World().set_up()
+    async with world.running():
+        await world.writes(1, "/down")
+        await until(lambda: world.votes)
+    assert world.votes == [(world.lina.user, "down")]
+    assert world.on_phones() == []
