@@ -99,6 +99,11 @@ class ManagedHomeserver:
             return holder(self.layout.pid) is not None
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def borrowed(self) -> bool:
+        """Whether the server is another process's, or runs by itself: ``stop`` leaves it running."""
+        return self._borrowed
+
     # ── start and stop ───────────────────────────────────────────────────────────────────────────
 
     async def start(self, progress: Progress = log.info, *, detach: bool = False) -> None:

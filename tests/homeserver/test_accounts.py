@@ -1,0 +1,80 @@
+import asyncio
+
+import pytest
+
+from fallback.errors import AuthError, TransientError, UsageError
+from fallback.homeserver import accounts
+from fallback.homeserver.api import call
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
+
+
+async def test_a_new_account_signs_in_and_has_its_name(live):
+    account = await live.account("salma", display_name="سلمى Haddad")
+    token, device = await live.server.login(account.user, account.password, device="TUI")
+    assert device == "TUI"
+    assert account.created
+    status, profile = await asyncio.to_thread(
+        call, live.url, "GET", f"/_matrix/client/v3/profile/{account.user}", token=token
+    )
+    assert (status, profile["displayname"]) == (200, "سلمى Haddad")
+
+
+async def test_an_account_that_exists_gets_a_new_password_and_stays_signed_in(live):
+    first = await live.account("omar")
+    token, _ = await live.server.login(first.user, first.password)
+    name = first.user.partition(":")[0].removeprefix("@")
+    second = await live.server.create_account(name)
+    assert (second.user, second.created) == (first.user, False)
+    with pytest.raises(AuthError):
+        await live.server.login(first.user, first.password)
+    await live.server.login(second.user, second.password)
+    status, who = await asyncio.to_thread(
+        call, live.url, "GET", "/_matrix/client/v3/account/whoami", token=token
+    )
+    assert (status, who["user_id"]) == (200, first.user)
+
+
+async def test_no_repr_shows_the_password(live):
+    account = await live.account()
+    assert account.password not in repr(account)
+
+
+async def test_a_wrong_password_is_told_without_it(live):
+    account = await live.account()
+    with pytest.raises(AuthError) as raised:
+        await live.server.login(account.user, "hunter2")
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["", "Salma", "a b", "سلمى", "wa_49151", accounts.ADMIN, "a\nb"])
+async def test_a_name_that_can_not_be_used_is_refused(live, name):
+    with pytest.raises(UsageError):
+        await live.server.create_account(name)
+
+
+async def test_an_admin_may_administer_and_others_may_not(live):
+    boss = await live.server.create_account("boss", admin=True)
+    plain = await live.account()
+    for account, expected in ((boss, 200), (plain, 403)):
+        token, _ = await live.server.login(account.user, account.password)
+        status, _ = await asyncio.to_thread(call, live.url, "GET", "/_synapse/admin/v2/users", token=token)
+        assert status == expected
+
+
+async def test_a_team_meets_no_rate_limit(live):
+    account = await live.account()
+    tokens = [await live.server.login(account.user, account.password) for _ in range(8)]
+    assert len({token for token, _ in tokens}) == 8
+
+
+async def test_registration_is_closed(live):
+    status, _ = await asyncio.to_thread(
+        call, live.url, "POST", "/_matrix/client/v3/register", {"username": "eve", "password": "x"}
+    )
+    assert status == 403
+
+
+async def test_nobody_at_home_is_a_transient_error():
+    with pytest.raises(TransientError):
+        await asyncio.to_thread(call, "http://127.0.0.1:1", "GET", "/")

@@ -1,0 +1,58 @@
+"""A real Synapse for tests, one for the whole session.
+
+In a ``conftest.py``: ``from tests.live_synapse import live  # noqa: F401``.  A test module that uses ``live`` has
+``pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]``, so that all of them share one server.
+Tests that kill their homeserver make their own ``ManagedHomeserver(tmp_path)``.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+
+from fallback.homeserver import Account, ManagedHomeserver
+
+T = TypeVar("T")
+_count = itertools.count(1)
+
+
+def run(coroutine: Coroutine[None, None, T]) -> T:
+    """Run a coroutine outside of the test's own loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
+class Live:
+    """The session's homeserver, with fresh accounts."""
+
+    def __init__(self, server: ManagedHomeserver) -> None:
+        self.server = server
+        self.url = server.url
+        self.server_name = server.server_name
+        self.as_token = server.as_token
+
+    async def account(self, name: str = "person", *, display_name: str = "") -> Account:
+        """Make an account that no other test has."""
+        return await self.server.create_account(f"{name}{next(_count)}", display_name=display_name)
+
+    async def signed_in(self, name: str = "person", *, display_name: str = "") -> tuple[str, str, str]:
+        """Make an account and sign in: user id, access token, device id."""
+        account = await self.account(name, display_name=display_name)
+        token, device = await self.server.login(account.user, account.password)
+        return account.user, token, device
+
+    def ghost(self, name: str = "ghost") -> str:
+        """Give a ghost's user id that no other test has; it is not registered yet."""
+        return f"@wa_{name}{next(_count)}:{self.server_name}"
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A homeserver that runs as long as the session does."""
+    server = ManagedHomeserver(tmp_path_factory.mktemp("synapse") / "homeserver")
+    run(server.start())
+    yield Live(server)
+    run(server.stop())
