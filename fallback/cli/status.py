@@ -1,7 +1,5 @@
 """``fallback status``: the profile at a glance."""
 
-import asyncio
-
 import click
 
 from fallback.cli.output import data, emit_json
@@ -30,6 +28,8 @@ def command(profile: str, *, as_json: bool) -> None:
             "stuck": 0,
         }
     else:
+        import asyncio
+
         facts = asyncio.run(_facts(where))
     if as_json:
         emit_json(facts)
