@@ -1,0 +1,500 @@
+"""What is known at a moment: recent samples of all probes, weighed into a few independent families."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from enum import IntEnum, StrEnum
+
+from fallback.core.events import Frozen
+from fallback.core.vocabulary import CAPTIVE, DENIALS, Kind, Word, is_six, kind_of, word_of
+
+WINDOW = 300.0
+"""Seconds of a path probe that count."""
+TRAFFIC_WINDOW = 600.0
+"""Seconds of sends that count."""
+VOTE_LASTS = 1800.0
+"""Seconds for which a member's vote stands."""
+SETTLING = 45.0
+"""Seconds after a session's return in which late failures of the time before still come in."""
+SLOW = 10_000.0
+"""Milliseconds from which an acknowledgement is a bad sign."""
+
+
+class Level(IntEnum):
+    """How bad a family is."""
+
+    NONE = 0
+    GOOD = 1
+    PARTIAL = 2
+    BAD = 3
+
+
+class Peers(StrEnum):
+    """What other vantage points say."""
+
+    NONE = "none"
+    GOOD = "good"
+    MIXED = "mixed"
+    BAD = "bad"
+
+
+class Network(StrEnum):
+    """How our own network is, by hosts that have nothing to do with Meta."""
+
+    UNSEEN = "unseen"
+    GOOD = "good"
+    IMPAIRED = "impaired"
+    FAILING = "failing"
+    CAPTIVE = "captive"
+    SILENT = "silent"
+
+
+class Evidence(Frozen, frozen=True):
+    """Everything that a verdict rests on.
+
+    Args:
+        link: the relay's own way into WhatsApp: its session, sends and (Cloud API) the Graph.
+        link_since: when ``link`` began to fail, else 0.
+        chat: the WebSocket of linked devices and browsers.
+        names_gone: no resolver that works knows WhatsApp's names.
+        denied: a resolver that works hides WhatsApp's names.
+        cut: connections to WhatsApp alone are reset.
+        throttled: connections to WhatsApp alone fail while it works for a peer elsewhere.
+        acks, fails, deliveries, inbound: times of the newest good and bad signs of traffic; 0 for never.
+        ups, downs: members who say so.
+        trouble: the account's, as the connector words it.
+        silent: the connector has stopped to report.
+    """
+
+    network: Network = Network.UNSEEN
+    home_bad: bool = False
+    link: Level = Level.NONE
+    link_since: float = 0.0
+    session: Level = Level.NONE
+    sends: Level = Level.NONE
+    sends_dead: bool = False
+    receipts: Level = Level.NONE
+    webhook: Level = Level.NONE
+    relay_edge: Level = Level.NONE
+    phone_edge: Level = Level.NONE
+    chat: Level = Level.NONE
+    chat_streak: int = 0
+    graph: Level = Level.NONE
+    cloud: bool = False
+    names_gone: bool = False
+    denied: bool = False
+    cut: bool = False
+    throttled: bool = False
+    peers: Peers = Peers.NONE
+    ups: int = 0
+    downs: int = 0
+    trouble: str = ""
+    silent: bool = False
+    acks: float = 0.0
+    fails: float = 0.0
+    deliveries: float = 0.0
+    inbound: float = 0.0
+    hint: bool = False
+    controls_good: int = 0
+    controls_seen: int = 0
+
+    @property
+    def wide(self) -> bool:
+        """The phones' way is gone too, not only the relay's."""
+        edges = [edge for edge in (self.relay_edge, self.phone_edge) if edge is not Level.NONE]
+        return self.names_gone or (bool(edges) and min(edges) is Level.BAD)
+
+    @property
+    def barred(self) -> bool:
+        """Somebody between us and WhatsApp stops it."""
+        return self.denied or self.cut or self.throttled
+
+    @property
+    def connector(self) -> bool:
+        """A connector reports at all."""
+        return (self.session, self.sends) != (Level.NONE, Level.NONE) or self.cloud or self.silent
+
+
+class Track:
+    """The recent samples of one probe."""
+
+    __slots__ = ("at", "bad_since", "gap", "outcome", "recent", "streak", "word")
+
+    def __init__(self) -> None:
+        self.recent: deque[tuple[float, bool, str]] = deque(maxlen=40)
+        self.at = 0.0
+        self.gap = 30.0
+        self.outcome = ""
+        self.word = Word.IDLE
+        self.streak = 0
+        self.bad_since = 0.0
+
+    def add(self, at: float, word: Word, outcome: str) -> None:
+        """Take a sample."""
+        if self.at:
+            self.gap = max(15.0, at - self.at)
+        self.at = at
+        self.outcome = outcome
+        self.word = word
+        if word is Word.BAD:
+            if not self.streak:
+                self.bad_since = at
+            self.streak += 1
+            self.recent.append((at, False, outcome))
+        elif word is Word.GOOD:
+            self.streak = 0
+            self.recent.append((at, True, outcome))
+
+    def fresh(self, now: float) -> bool:
+        """Tell whether the probe still reports."""
+        return now - self.at <= min(600.0, max(200.0, 3 * self.gap))
+
+    def counts(self, now: float, window: float = WINDOW) -> tuple[int, int]:
+        """Give (bad, all) of a window that ends now."""
+        good = [fine for at, fine, _ in self.recent if now - at <= window]
+        return good.count(False), len(good)
+
+    def level(self, now: float) -> Level:
+        """Weigh a probe that looks at regular times."""
+        if not self.fresh(now) or not self.recent:
+            return Level.NONE
+        if self.streak >= 2:
+            return Level.BAD
+        if self.streak == 0 and all(fine for _, fine, _ in self.recent):
+            return Level.GOOD
+        bad, seen = self.counts(now)
+        if seen >= 4 and bad / seen >= 0.6:
+            return Level.BAD
+        return Level.PARTIAL if bad >= 2 and bad / seen >= 0.2 else Level.GOOD
+
+    def says(self, words: frozenset[str], now: float) -> bool:
+        """Tell whether the newest bad outcomes are such words."""
+        bad = [outcome for at, fine, outcome in self.recent if not fine and now - at <= WINDOW][-4:]
+        return bool(bad) and 2 * sum(outcome in words for outcome in bad) > len(bad)
+
+
+class Votes:
+    """What members say, one voice each; who keeps turning round is not heard."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[float, str]] = {}
+        self._turns: dict[str, deque[float]] = {}
+
+    def add(self, at: float, outcome: str) -> None:
+        """Take ``down:WHO`` or ``up:WHO``."""
+        word, _, who = outcome.partition(":")
+        if word not in ("down", "up") or not who:
+            return
+        before = self._said.get(who)
+        if before and before[1] != word:
+            self._turns.setdefault(who, deque(maxlen=3)).append(at)
+        self._said[who] = (at, word)
+
+    def count(self, now: float, *, ups_after: float, downs_after: float) -> tuple[int, int]:
+        """Count the members who say up and down, of votes that still stand."""
+        ups = downs = 0
+        for who, (at, word) in self._said.items():
+            turns = self._turns.get(who, ())
+            if now - at > VOTE_LASTS or (len(turns) == 3 and now - turns[0] <= VOTE_LASTS):
+                continue
+            ups += word == "up" and at >= ups_after
+            downs += word == "down" and at >= downs_after
+        return ups, downs
+
+
+class Memory:
+    """The recent samples of all probes.
+
+    Args:
+        roles: of probes whose names say nothing (``control``, ``service``, ``session``, ``hint``, ``peer``, ``human``).
+        cloud: the connector is the Cloud API, so the Graph is its way.
+    """
+
+    def __init__(self, roles: Mapping[str, str], *, cloud: bool | None = None) -> None:
+        self.roles = roles
+        self.cloud = cloud
+        self.votes = Votes()
+        self.tracks: dict[Kind, dict[str, Track]] = {kind: {} for kind in Kind}
+        self.kinds: dict[str, Kind] = {}
+        self.last_bad = 0.0
+        self.trouble = ""
+        self.restored = 0.0
+        self._slow: deque[tuple[float, bool]] = deque(maxlen=6)
+
+    def add(self, at: float, probe: str, outcome: str, latency_ms: float | None) -> None:
+        """Take a sample."""
+        kind = self.kinds.get(probe)
+        if kind is None:
+            kind = kind_of(probe, outcome, self.roles)
+            if kind is not Kind.SHOWN:
+                self.kinds[probe] = kind
+        if kind is Kind.PEOPLE:
+            self.votes.add(at, outcome)
+            self.last_bad = at
+            return
+        word = word_of(kind, outcome)
+        if word in (Word.BAD, Word.ACCOUNT):
+            self.last_bad = at
+        track = self.tracks[kind].get(probe)
+        if track is None:
+            track = self.tracks[kind][probe] = Track()
+        if kind in (Kind.SESSION, Kind.SENDS):
+            self._account(at, kind, word, outcome, track)
+        if kind is Kind.SENDS and word is Word.GOOD:
+            slow = (latency_ms or 0.0) >= SLOW
+            self._slow.append((at, slow))
+            self.last_bad = at if slow else self.last_bad
+        track.add(at, word, outcome)
+
+    def forget(self) -> None:
+        """Start from nothing; what members said stays."""
+        for kind in self.tracks:
+            self.tracks[kind] = {}
+        self.trouble = ""
+        self.restored = 0.0
+        self._slow.clear()
+
+    def forget_service(self) -> None:
+        """Drop what was seen through a network that failed."""
+        for kind in self.tracks:
+            if kind not in (Kind.CONTROL, Kind.CONTROL_NAMES, Kind.HOME):
+                self.tracks[kind] = {}
+        self._slow.clear()
+
+    def is_stale(self, now: float) -> bool:
+        """Tell whether the controls have stopped to report."""
+        controls = self.tracks[Kind.CONTROL]
+        return bool(controls) and not any(track.fresh(now) for track in controls.values())
+
+    def network(self, now: float) -> tuple[Network, int, int]:
+        """Judge our own network; gives the controls that answer and those that there are, too."""
+        controls = self._without_six(Kind.CONTROL)
+        names = self._without_six(Kind.CONTROL_NAMES)
+        everything = [*controls, *names]
+        if not everything:
+            return Network.UNSEEN, 0, 0
+        fresh = [track for track in everything if track.fresh(now)]
+        if not fresh:
+            return Network.SILENT, 0, len(everything)
+        good = sum(track.word is Word.GOOD for track in fresh)
+        deciding = [track for track in controls if track.fresh(now)] or fresh
+        if all(track.streak >= 2 for track in deciding):
+            captive = any(CAPTIVE.fullmatch(track.outcome) for track in deciding)
+            return (Network.CAPTIVE if captive else Network.FAILING), good, len(fresh)
+        home = [track for track in self.tracks[Kind.HOME].values() if track.streak >= 1]
+        portal = [track for track in deciding if track.streak >= 2 and CAPTIVE.fullmatch(track.outcome)]
+        if portal and (home or all(track.streak for track in deciding)):
+            return Network.CAPTIVE, good, len(fresh)
+        loss = sorted(_share(track.counts(now, 180.0)) for track in fresh)[len(fresh) // 2]
+        if loss >= 0.4:
+            return Network.FAILING, good, len(fresh)
+        state = Network.IMPAIRED if loss >= 0.15 or any(track.streak for track in deciding) else Network.GOOD
+        return state, good, len(fresh)
+
+    def look(self, now: float, *, ups_after: float, downs_after: float) -> Evidence:
+        """Weigh everything."""
+        network, good, seen = self.network(now)
+        ups, downs = self.votes.count(now, ups_after=ups_after, downs_after=downs_after)
+        gone, denied = self._names(now)
+        peers = self._peers(now)
+        session, session_since = self._session(now)
+        sends, sends_since, dead = self._sends(now)
+        cloud = self.cloud if self.cloud is not None else self._is_cloud()
+        graph = self._worst(Kind.GRAPH, now)
+        ways = [(session, session_since), (sends, sends_since)]
+        if cloud:
+            ways.append((graph, self._since(Kind.GRAPH)))
+        link = Level.NONE if self.trouble else max(level for level, _ in ways)
+        since = min((at for level, at in ways if level is Level.BAD), default=0.0)
+        edge, phone, chat = (self._worst(kind, now) for kind in (Kind.RELAY_EDGE, Kind.PHONE_EDGE, Kind.CHAT))
+        acks, fails = self._newest(Kind.SENDS)
+        return Evidence(
+            network=network,
+            home_bad=any(track.streak >= 2 for track in self.tracks[Kind.HOME].values()),
+            link=link,
+            link_since=since if link is Level.BAD else 0.0,
+            session=session,
+            sends=sends,
+            sends_dead=dead,
+            receipts=self._receipts(now),
+            webhook=self._worst(Kind.INBOUND, now),
+            relay_edge=edge,
+            phone_edge=phone,
+            chat=chat,
+            chat_streak=max((track.streak for track in self.tracks[Kind.CHAT].values()), default=0),
+            graph=graph,
+            cloud=cloud,
+            names_gone=gone,
+            denied=denied,
+            cut=peers is not Peers.BAD and self._cut(now),
+            throttled=peers is Peers.GOOD and not gone and self._throttled(now),
+            peers=peers,
+            ups=ups,
+            downs=downs,
+            trouble=self.trouble,
+            silent=self._silent(now),
+            acks=acks,
+            fails=fails,
+            deliveries=self._newest(Kind.RECEIPTS)[0],
+            inbound=self._newest(Kind.INBOUND)[0],
+            hint=any(track.word is Word.BAD and track.fresh(now) for track in self.tracks[Kind.HINT].values()),
+            controls_good=good,
+            controls_seen=seen,
+        )
+
+    def _account(self, at: float, kind: Kind, word: Word, outcome: str, track: Track) -> None:
+        """Follow the account: its trouble lasts until a session or a send is good again."""
+        if word is Word.ACCOUNT:
+            twice = kind is Kind.SESSION or track.word is Word.ACCOUNT
+            self.trouble = outcome if twice else self.trouble
+        elif word is Word.GOOD:
+            if kind is Kind.SESSION and track.word is not Word.GOOD and (track.streak or self.trouble):
+                self.restored = at
+            self.trouble = ""
+
+    def _without_six(self, kind: Kind) -> list[Track]:
+        tracks = self.tracks[kind]
+        return [track for name, track in tracks.items() if not is_six(name)] or list(tracks.values())
+
+    def _worst(self, kind: Kind, now: float) -> Level:
+        """Weigh probes of one kind: a target that works over either address family works."""
+        tracks = self.tracks[kind]
+        if not tracks:
+            return Level.NONE
+        levels = [track.level(now) for name, track in tracks.items() if not is_six(name)]
+        sixes = [track.level(now) for name, track in tracks.items() if is_six(name)]
+        worst = max(levels, default=Level.NONE)
+        best = min((level for level in sixes if level is not Level.NONE), default=worst)
+        return worst if worst is Level.NONE or best is Level.NONE else min(worst, best)
+
+    def _since(self, kind: Kind) -> float:
+        return min((track.bad_since for track in self.tracks[kind].values() if track.streak), default=0.0)
+
+    def _newest(self, kind: Kind) -> tuple[float, float]:
+        good = bad = 0.0
+        for track in self.tracks[kind].values():
+            for at, fine, _ in track.recent:
+                if fine:
+                    good = max(good, at)
+                else:
+                    bad = max(bad, at)
+        return good, bad
+
+    def _session(self, now: float) -> tuple[Level, float]:
+        tracks = [track for track in self.tracks[Kind.SESSION].values() if track.fresh(now)]
+        if not tracks:
+            return Level.NONE, 0.0
+        lost = [track for track in tracks if track.streak >= 2 and not self.trouble]
+        if len(lost) == len(tracks):
+            return Level.BAD, max(track.bad_since for track in lost)
+        flaps = sum(_drops(track.recent, now) for track in tracks)
+        if flaps >= 3:
+            return Level.PARTIAL, 0.0
+        return (Level.GOOD if any(track.word is Word.GOOD for track in tracks) else Level.NONE), 0.0
+
+    def _sends(self, now: float) -> tuple[Level, float, bool]:
+        """Weigh sends: level, since when they fail, and whether next to nothing goes through."""
+        deadline = self.restored + SETTLING if self.restored else 0.0
+        recent = [
+            (at, fine)
+            for track in self.tracks[Kind.SENDS].values()
+            for at, fine, _ in track.recent
+            if now - at <= TRAFFIC_WINDOW and (fine or at > deadline)
+        ]
+        recent = sorted(recent)[-8:]
+        if not recent:
+            return Level.NONE, 0.0, False
+        bad = [at for at, fine in recent if not fine]
+        tail = [fine for _, fine in recent[-3:]]
+        share = len(bad) / len(recent)
+        if len(bad) >= 3 and not tail[-1] and (not any(tail) or share >= 0.6):
+            return Level.BAD, bad[0], len(bad) >= 4 and share >= 0.85
+        if len(bad) >= 3 and share >= 0.6:
+            return Level.BAD, bad[0], False
+        if (len(bad) >= 2 and share >= 0.2) or (len(tail) >= 2 and not any(tail[-2:])):
+            return Level.PARTIAL, bad[0], False
+        slow = sum(slow for at, slow in self._slow if now - at <= TRAFFIC_WINDOW)
+        return (Level.PARTIAL if slow >= 3 else Level.GOOD), 0.0, False
+
+    def _receipts(self, now: float) -> Level:
+        tracks = [track for track in self.tracks[Kind.RECEIPTS].values() if track.fresh(now) and track.recent]
+        if not tracks or now < self.restored + 200.0:
+            return Level.NONE
+        streak = min(track.streak for track in tracks)
+        if streak >= 3:
+            return Level.BAD
+        bad, seen = tracks[0].counts(now, TRAFFIC_WINDOW)
+        return Level.PARTIAL if streak >= 2 or (bad >= 3 and bad / seen >= 0.4) else Level.GOOD
+
+    def _names(self, now: float) -> tuple[bool, bool]:
+        """Tell whether WhatsApp's names are gone everywhere, and whether somebody hides them."""
+        controls = {name.removeprefix("ctl."): track for name, track in self.tracks[Kind.CONTROL_NAMES].items()}
+        usable: list[Track] = []
+        for name, track in self.tracks[Kind.NAMES].items():
+            control = controls.get(name) or controls.get(_resolver(name))
+            if track.fresh(now) and not is_six(name) and not (control and control.streak):
+                usable.append(track)
+        bad = [track for track in usable if track.level(now) is Level.BAD]
+        hidden = [track for track in bad if track.says(DENIALS, now)]
+        gone = bool(bad) and len(bad) == len(usable) and (len(bad) >= 2 or len(self.tracks[Kind.NAMES]) == 1)
+        servfail = [track for track in bad if track not in hidden]
+        denied = bool(hidden) and not (gone and servfail)
+        return gone and not denied, denied
+
+    def _peers(self, now: float) -> Peers:
+        good = bad = 0
+        for track in self.tracks[Kind.PEER].values():
+            wrong, seen = track.counts(now, max(WINDOW, 4 * min(track.gap, 150.0)))
+            good += bool(seen and not wrong and track.fresh(now))
+            bad += wrong >= 2 and track.streak >= 1
+            if wrong and not (wrong >= 2 and track.streak):
+                return Peers.MIXED
+        if good and bad:
+            return Peers.MIXED
+        return Peers.BAD if bad else Peers.GOOD if good else Peers.NONE
+
+    def _cut(self, now: float) -> bool:
+        cut = frozenset({"reset"})
+        return any(
+            track.fresh(now) and track.level(now) is Level.BAD and track.says(cut, now)
+            for track in self._paths(Kind.RELAY_EDGE, Kind.PHONE_EDGE, Kind.CHAT)
+        )
+
+    def _throttled(self, now: float) -> bool:
+        peer = max((track.at for track in self.tracks[Kind.PEER].values() if track.word is Word.GOOD), default=0.0)
+        for track in self._paths(Kind.RELAY_EDGE, Kind.PHONE_EDGE):
+            bad, seen = track.counts(now, TRAFFIC_WINDOW)
+            first = next((at for at, fine, _ in track.recent if not fine and now - at <= TRAFFIC_WINDOW), now)
+            if track.fresh(now) and bad >= 4 and bad / seen >= 0.25 and peer - first >= 120.0:
+                return True
+        return False
+
+    def _paths(self, *kinds: Kind) -> Iterable[Track]:
+        return (track for kind in kinds for name, track in self.tracks[kind].items() if not is_six(name))
+
+    def _silent(self, now: float) -> bool:
+        tracks = self.tracks[Kind.SESSION].values()
+        return bool(tracks) and not any(track.fresh(now) for track in tracks)
+
+    def _is_cloud(self) -> bool:
+        sends = list(self.tracks[Kind.SENDS])
+        return not self.tracks[Kind.SESSION] and (
+            bool(self.tracks[Kind.INBOUND]) or any(not name.startswith("ld.") for name in sends)
+        )
+
+
+def _share(counts: tuple[int, int]) -> float:
+    bad, seen = counts
+    return bad / seen if seen >= 2 else 0.0
+
+
+def _drops(recent: Iterable[tuple[float, bool, str]], now: float) -> int:
+    drops, before = 0, True
+    for at, fine, _ in recent:
+        drops += before and not fine and now - at <= TRAFFIC_WINDOW
+        before = fine
+    return drops
+
+
+def _resolver(name: str) -> str:
+    """Give the name of a DNS probe without the host it asks for (``dns.cf.g`` → ``dns.cf``)."""
+    return ".".join(name.split(".")[:2])
