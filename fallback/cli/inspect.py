@@ -1,0 +1,62 @@
+"""Says what an export holds."""
+
+from pathlib import Path
+
+import click
+
+_LARGE = 20 << 20
+
+@click.command("inspect")
+@click.argument("exports", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one object with all messages, for programs.")
+@click.option("--messages", is_flag=True, help="Print the events, one JSON object a line.")
+@click.option(
+    "--date-order",
+    type=click.Choice(["DMY", "MDY", "YMD"], case_sensitive=False),
+    help="Order of day, month and year, where the file does not tell.",
+)
+@click.option("--timezone", help="Time zone of the phone that exported; this machine's where not given.")
+@click.option("--me", help="Your own name in the chat, where the file does not tell.")
+def command(
+    exports: tuple[Path, ...],
+    *,
+    as_json: bool,
+    messages: bool,
+    date_order: str | None,
+    timezone: str | None,
+    me: str | None,
+) -> None:
+    """Say what a WhatsApp export holds: people, messages, media, and what was not understood.
+
+    \b
+    Examples:
+      fallback inspect "WhatsApp Chat with Ward 7.zip"
+      fallback inspect chat.txt --date-order DMY --timezone Africa/Cairo
+      fallback inspect chat.zip --messages > events.ndjson
+      fallback inspect mine.zip hers.zip         also say how they overlap
+    """
+    from fallback.cli.output import data, emit_json, say
+    from fallback.networks.whatsapp.export import read_exports
+    from fallback.networks.whatsapp.report import as_object, lines
+
+    order = date_order.upper() if date_order else None
+    opened = []
+    for path in exports:
+        if path.stat().st_size > _LARGE if path.is_file() else False:
+            say(f"Reading {path.name} …")
+        opened += read_exports(path, date_order=order, timezone=timezone, me=me)
+    if messages:
+        for export in opened:
+            for event in export.events:
+                emit_json(event)
+        return
+    for export in opened:
+        if as_json:
+            emit_json(as_object(export))
+            continue
+        for line in lines(export):
+            data(line)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,148 @@
+"""Turns the date and time of a header into a local moment, in every calendar that phones use."""
+
+import re
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from typing import Final
+
+from fallback.networks.whatsapp.dialects.periods import AFTERNOON, MORNING, NIGHT, NOON
+from fallback.networks.whatsapp.headers import find_period, normalise
+
+ORDERS: Final = ("DMY", "MDY", "YMD")
+_NUMBER: Final = re.compile(r"([A-Z]{1,2}|令和|平成|昭和)?([0-9]{1,4})")
+_ERAS: Final = {"R": 2018, "令和": 2018, "H": 1988, "平成": 1988, "S": 1925, "昭和": 1925}
+_DAY: Final = 86400
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+FIRST_YEAR: Final = 2009
+"""The year in which WhatsApp appeared: an earlier one is a misreading."""
+
+
+def fields(text: str) -> tuple[tuple[int, int, int], int]:
+    """Read the three numbers of a date; an era becomes its Gregorian year.
+
+    Returns:
+        The numbers as they stand, and the index of the field with an era or four digits, or -1.
+    """
+    numbers, year = [], -1
+    for i, (era, digits) in enumerate(_NUMBER.findall(normalise(text))[:3]):
+        value = int(digits)
+        if era in _ERAS:
+            value, year = value + _ERAS[era], i
+        elif len(digits) == 4:
+            year = i
+        numbers.append(value)
+    if len(numbers) != 3:
+        return (0, 0, 0), -1
+    return (numbers[0], numbers[1], numbers[2]), year
+
+
+def to_day(numbers: tuple[int, int, int], order: str, this_year: int) -> int:
+    """Give the day since 1970 of three date fields, or -1 where there is no such day."""
+    year, month, day = (numbers[order.index(letter)] for letter in "YMD")
+    if 1300 <= year <= 1500:
+        return _solar_hijri(year, month, day)
+    if 2400 <= year <= 2700:
+        year -= 543
+    elif year < 100:
+        year += 2000
+        if year > this_year + 1:
+            year -= 43
+    if not FIRST_YEAR - 1 <= year <= this_year + 1:
+        return -1
+    try:
+        return date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        return -1
+
+
+def _solar_hijri(year: int, month: int, day: int) -> int:
+    """Convert a day of the Persian calendar by its 33-year cycle (exact from 1206 to 1502)."""
+    if not (1 <= month <= 12 and 1 <= day <= (31 if month <= 6 else 30)):
+        return -1
+    passed = 365 * (year - 1375) + _leaps(year) - _leaps(1375)
+    new_year = date(1996, 3, 20).toordinal() + passed
+    before = (month - 1) * 31 - max(0, month - 7)
+    return new_year + before + day - 1 - _EPOCH
+
+
+def _leaps(year: int) -> int:
+    """Count Persian leap years before ``year`` since year 1."""
+    leap = (1, 5, 9, 13, 17, 22, 26, 30)
+    full, rest = divmod(year - 1, 33)
+    return full * 8 + sum(1 for y in leap if y <= rest)
+
+
+def to_seconds(text: str, words: dict[str, str]) -> int:
+    """Give the seconds since midnight of a header's time, or -1 where it is none.
+
+    Args:
+        words: day-period words learnt from the file.
+    """
+    plain = normalise(text)
+    numbers = [int(n) for n in re.findall(r"[0-9]+", plain)]
+    if not 2 <= len(numbers) <= 3:
+        return -1
+    hour, minute, second = (*numbers, 0)[:3]
+    if hour > 24 or minute > 59 or second > 60:
+        return -1
+    word = find_period(plain)
+    if not word:
+        word = next((w for w in words if w in plain), "")
+    meaning = words.get(word, "")
+    if word and hour <= 12:
+        hour = _hour(hour, word, meaning)
+    elif not word and re.search(r"[^\W\d_]{2,}", re.sub(r"min|klo", "", plain)):
+        return -1
+    return (hour % 24) * 3600 + minute * 60 + min(second, 59)
+
+
+def _hour(hour: int, word: str, meaning: str) -> int:
+    if meaning == "am" or word in MORNING:
+        return hour % 12
+    if meaning == "pm" or word in AFTERNOON:
+        return hour % 12 + 12
+    if word in NOON:
+        return hour if hour >= 10 else hour + 12
+    if word in NIGHT:
+        return hour % 12 if hour == 12 or hour < 6 else hour + 12
+    return hour
+
+
+class Zone:
+    """Local wall time to UTC, with an hour that occurs twice resolved by the file's order."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self._flat: dict[int, int | None] = {}
+        self._last = 0
+
+    def to_utc(self, local: int) -> int:
+        """Give the UTC seconds of local seconds since 1970."""
+        day = local // _DAY
+        offset = self._flat.get(day, -1)
+        if offset == -1:
+            offset = self._flat[day] = self._whole_day(day)
+        if offset is None:
+            return self._by_order(local)
+        self._last = local - offset
+        return self._last
+
+    def _offset(self, local: int, fold: int) -> int:
+        moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=local)
+        delta = moment.replace(tzinfo=self.zone, fold=fold).utcoffset()
+        return int(delta.total_seconds()) if delta is not None else 0
+
+    def _whole_day(self, day: int) -> int | None:
+        start, end = self._offset(day * _DAY, 0), self._offset(day * _DAY + _DAY - 1, 1)
+        return start if start == end else None
+
+    def _by_order(self, local: int) -> int:
+        early, late = local - self._offset(local, 0), local - self._offset(local, 1)
+        first, second = min(early, late), max(early, late)
+        chosen = first if first >= self._last or first == second else second
+        self._last = max(self._last, chosen)
+        return chosen
+
+
+def iso(local: int) -> str:
+    """Write local seconds as ``YYYY-MM-DDTHH:MM:SS``."""
+    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=local)).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,143 @@
+"""Decides which date field is the day, from all that a whole file says."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby, pairwise
+from typing import Final
+
+import msgspec
+
+from fallback.networks.whatsapp.headers import Shape
+from fallback.networks.whatsapp.moments import ORDERS, fields, to_day
+
+Numbers = tuple[int, int, int]
+_MAX_RUNS: Final = 200_000
+_FILE_DATE: Final = re.compile(
+    rb"(?:(?:IMG|VID|PTT|AUD|STK|DOC)-(20\d\d)(\d\d)(\d\d)-WA\d|[0-9]{8}-[A-Z]+-(20\d\d)-(\d\d)-(\d\d)-\d\d-\d\d-\d\d)"
+)
+_YEAR_FIRST: Final = frozenset({"zh-Hans", "zh-Hant", "ja", "ko", "hu", "lt", "sv", "fa", "af", "si", "mn"})
+
+
+class DateOrder(msgspec.Struct, frozen=True):
+    """Which reading of the dates was chosen, and why.
+
+    Args:
+        order: ``DMY``, ``MDY`` or ``YMD``.
+        evidence: sentences, the strongest first.
+        open: nothing in the file decides; the order is a guess from habits of the language.
+    """
+
+    order: str
+    evidence: tuple[str, ...]
+    open: bool = False
+
+
+class Dates:
+    """All dates of a file in order, as runs; bounded, however the file is made."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[bytes] = Counter()
+        self.runs: list[Numbers] = []
+        self._last = b""
+
+    def feed(self, dates: Iterable[bytes]) -> None:
+        """Add the dates of the next records."""
+        for text, group in groupby(dates):
+            self.counts[text] += sum(1 for _ in group)
+            if text != self._last and len(self.runs) < _MAX_RUNS:
+                self.runs.append(fields(text.decode("utf-8", "replace"))[0])
+                self._last = text
+
+
+def decide(
+    dates: Dates, shape: Shape, language: str, this_year: int, bodies: Iterator[tuple[bytes, bytes]] | None = None
+) -> DateOrder:
+    """Choose the date order.
+
+    Args:
+        bodies: (date, body) of every record, read only where the dates alone don't decide.
+    """
+    year = shape.year
+    parsed: dict[Numbers, int] = {}
+    for text, count in dates.counts.items():
+        numbers, found = fields(text.decode("utf-8", "replace"))
+        year = found if year == -1 and found != -1 else year
+        parsed[numbers] = parsed.get(numbers, 0) + count
+    total = sum(parsed.values())
+    options = [o for o in ORDERS if year == -1 or o.index("Y") == year]
+    if year == 1 or not options:
+        options = list(ORDERS)
+    if options == ["YMD"]:
+        return DateOrder("YMD", ("the year stands first",))
+    bad = {o: sum(n for numbers, n in parsed.items() if to_day(numbers, o, this_year) == -1) for o in options}
+    best = min(options, key=lambda o: bad[o])
+    rest = [o for o in options if o != best]
+    tolerance = max(2 * bad[best], bad[best] + total // 1000)
+    left = [o for o in options if bad[o] <= tolerance]
+    if len(left) == 1:
+        why = tuple(f"{bad[o]:,} of {total:,} dates do not exist as {o}" for o in rest)
+        return DateOrder(best, why)
+    return _weigh(dates.runs, left, shape, language, this_year, bodies)
+
+
+def _weigh(
+    runs: list[Numbers],
+    options: list[str],
+    shape: Shape,
+    language: str,
+    this_year: int,
+    bodies: Iterator[tuple[bytes, bytes]] | None,
+) -> DateOrder:
+    votes = _file_votes(bodies, options, this_year) if bodies is not None else Counter()
+    if votes:
+        (best, most), *others = votes.most_common()
+        if not others or most > 2 * others[0][1]:
+            return DateOrder(best, (f"{most:,} media names carry the date of their message read as {best}",))
+    days = {o: [to_day(numbers, o, this_year) for numbers in runs] for o in options}
+    back = {o: sum(b < a for a, b in pairwise(days[o])) for o in options}
+    best = min(options, key=lambda o: back[o])
+    others_back = min(back[o] for o in options if o != best)
+    if others_back >= 2 + 2 * back[best]:
+        why = f"time runs backwards {back[best]} times as {best}, {others_back} times otherwise"
+        return DateOrder(best, (why,))
+    span = {o: max(days[o], default=0) - min(days[o], default=0) for o in options}
+    changes = [sum(a[i] != b[i] for a, b in pairwise(runs)) for i in range(3)]
+    fast = {o: changes[o.index("D")] for o in options}
+    best = max(options, key=lambda o: (fast[o], -span[o]))
+    second = max(fast[o] for o in options if o != best)
+    if fast[best] >= 3 and fast[best] >= 2 * second + 2:
+        why = f"the field that would be the day changes {fast[best]} times, the other one {second} times"
+        return DateOrder(best, (why,))
+    order, habit = _habit(options, shape, language)
+    return DateOrder(order, ("nothing in the file decides", habit), open=True)
+
+
+def _file_votes(bodies: Iterator[tuple[bytes, bytes]], options: list[str], this_year: int) -> Counter[str]:
+    """Count, for each order, the media whose name carries the day of the record that holds them."""
+    votes: Counter[str] = Counter()
+    for text, body in bodies:
+        if b"-WA" not in body and b"-20" not in body:
+            continue
+        match = _FILE_DATE.search(body)
+        if match is None:
+            continue
+        year, month, day = (int(g) for g in match.groups() if g)
+        wanted = to_day((year, month, day), "YMD", this_year)
+        numbers = fields(text.decode("utf-8", "replace"))[0]
+        fits = [o for o in options if wanted != -1 and to_day(numbers, o, this_year) == wanted]
+        if len(fits) == 1:
+            votes[fits[0]] += 1
+    return votes
+
+
+def _habit(options: list[str], shape: Shape, language: str) -> tuple[str, str]:
+    """Guess by what the language and the shape of the header are used to."""
+    american = shape.separators[0] == "/" and language in {"", "en", "fil"}
+    if "MDY" in options and american and "\0" in shape.tail and shape.year == -1:
+        return "MDY", "two-digit years with AM and PM are the habit of the United States"
+    if "YMD" in options and language in _YEAR_FIRST:
+        return "YMD", "the language puts the year first"
+    if "DMY" in options:
+        return "DMY", "most languages put the day first"
+    return options[0], "the first reading that is possible"
