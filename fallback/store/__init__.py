@@ -1,0 +1,1 @@
+"""The one durable store of a profile, and the only SQL."""

@@ -1,0 +1,134 @@
+"""One SQLCipher connection: opened with its key, brought to this version's schema, its errors translated."""
+
+import importlib.resources
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlcipher3 import dbapi2
+
+from fallback.errors import FallbackError, StoreError
+from fallback.paths import private_folder
+
+Connection = Any
+"""``sqlcipher3.dbapi2.Connection``, which has no types."""
+DatabaseError: type[Exception] = dbapi2.Error
+
+_FULL, _READONLY, _IO, _CORRUPT, _CANT_OPEN, _PERMISSION, _NOT_A_DATABASE = 13, 8, 10, 11, 14, 3, 26
+
+
+class Upgrade(NamedTuple):
+    """One numbered step of the schema; never edited once released."""
+
+    number: int
+    name: str
+    statements: str
+
+
+def upgrades() -> list[Upgrade]:
+    """Read the steps that this version knows, in order."""
+    folder = importlib.resources.files("fallback.store") / "schema"
+    files = sorted((one.name, one) for one in folder.iterdir() if one.name.endswith(".sql"))
+    return [
+        Upgrade(int(name[:4]), name.removesuffix(".sql"), file.read_text("utf-8")) for name, file in files
+    ]
+
+
+def connect(path: Path, key: bytes, steps: list[Upgrade]) -> Connection:
+    """Open or make a store; nothing is written before the key has proved right.
+
+    Raises:
+        StoreError: another key's, damaged, newer than this program, or not to be opened.
+    """
+    private_folder(path.parent)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = dbapi2.connect(
+        str(path), isolation_level=None, check_same_thread=True, cached_statements=256
+    )
+    try:
+        connection.execute("PRAGMA cipher_log_level = NONE")
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        _upgrade(connection, steps)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def translate(error: Exception, path: Path) -> StoreError:
+    """Say what a database's error means for a person."""
+    if isinstance(error, msgspec.MsgspecError):
+        return StoreError(
+            f"{path} holds an entry that can't be read", "Restore the profile from its last backup."
+        )
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case code if code == _FULL:
+            return StoreError(
+                "there is no space left for the store", "Free some disk space; nothing kept is lost."
+            )
+        case code if code == _NOT_A_DATABASE:
+            return StoreError(
+                f"{path} is damaged or has another key",
+                "Put back the key that belongs to it, or a backup of both.",
+            )
+        case code if code == _CORRUPT:
+            return StoreError(f"{path} is damaged", "Restore the profile from its last backup.")
+        case code if code in (_READONLY, _CANT_OPEN, _PERMISSION, _IO):
+            return StoreError(
+                f"{path} can't be used: {error}", "Look at the disk and at the file's permissions."
+            )
+        case _:
+            return StoreError(f"{path}: {error}")
+
+
+def as_store_error(error: Exception, path: Path) -> Exception:
+    """Translate what a database or decoder raises; our own errors and bugs stay as they are."""
+    if isinstance(error, FallbackError) or not isinstance(
+        error, DatabaseError | msgspec.MsgspecError | OSError
+    ):
+        return error
+    translated = translate(error, path)
+    translated.__cause__ = error
+    return translated
+
+
+def _upgrade(connection: Connection, steps: list[Upgrade]) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS upgrades (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT"
+    )
+    version = connection.execute("SELECT coalesce(max(number), 0) FROM upgrades").fetchone()[0]
+    if version > steps[-1].number:
+        raise StoreError(
+            f"the store was written by a newer version (schema {version}, this one knows {steps[-1].number})",
+            "Upgrade fallback.",
+        )
+    for step in steps:
+        if step.number > version:
+            _apply(connection, step)
+
+
+def _apply(connection: Connection, step: Upgrade) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        statement = ""
+        for line in step.statements.splitlines(keepends=True):
+            statement += line
+            if dbapi2.complete_statement(statement):
+                connection.execute(statement)
+                statement = ""
+        connection.execute("INSERT INTO upgrades (number, name) VALUES (?1, ?2)", (step.number, step.name))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
