@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +15,7 @@ from typing import Self
 import msgspec
 
 from fallback.errors import HomeserverError, ProfileBusyError, TransientError
-from fallback.homeserver import accounts, process
+from fallback.homeserver import accounts, database, process
 from fallback.homeserver.api import call
 from fallback.homeserver.keys import Keys, load_keys, tighten
 from fallback.homeserver.layout import Layout, State, load_state
@@ -214,6 +213,7 @@ class ManagedHomeserver:
             private_file(path, msgspec.json.format(msgspec.json.encode(value)))
         State(self.server_name, self._port, detach).save(layout)
         tighten(layout.folder)
+        database.analyze_if_stale(layout.database)
 
     async def _until_ready(self, offset: int) -> None:
         """Ask for /versions until it answers."""
@@ -307,7 +307,7 @@ class ManagedHomeserver:
             TransientError: the database was busy.
         """
         try:
-            await asyncio.to_thread(_analyze, self.layout.database)
+            await asyncio.to_thread(database.analyze, self.layout.database)
         except sqlite3.OperationalError as error:
             raise TransientError("the homeserver's database is busy") from error
 
@@ -315,11 +315,6 @@ class ManagedHomeserver:
         if self._keys is None:
             self._keys = load_keys(self.layout)
         return self._keys
-
-
-def _analyze(database: Path) -> None:
-    with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
-        connection.execute("ANALYZE")
 
 
 def _no_folder(error: OSError, folder: Path) -> HomeserverError:

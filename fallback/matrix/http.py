@@ -17,6 +17,9 @@ MEDIA_LIMIT = 100_000_000
 ANSWER_LIMIT = 200_000_000
 """Bytes of a JSON answer that we take; a first sync of a large account is tens of megabytes."""
 
+LONGEST_WAIT = 3600.0
+"""Seconds of a server's wish to wait that we believe."""
+
 _BASE = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 
 
@@ -123,7 +126,7 @@ class MatrixHttp:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TransientError(f"the homeserver at {self.url} does not answer") from error
         if response.status >= 300:
-            raise _refusal(response.status, raw, response.headers)
+            raise refusal(response.status, raw, response.headers)
         return raw
 
     async def upload(
@@ -198,7 +201,7 @@ class _ErrorBody(msgspec.Struct):
     retry_after_ms: float = 0.0
 
 
-def _refusal(
+def refusal(
     status: int, raw: bytes, headers: Mapping[str, str]
 ) -> TransientError | AuthError | PermanentError:
     """Translate an answer that is no success."""
@@ -233,6 +236,6 @@ def _refusal(
 def _wait(body: _ErrorBody, headers: Mapping[str, str]) -> float:
     """Give the seconds that the server asked for; its own field is finer than the header."""
     if body.retry_after_ms > 0:
-        return body.retry_after_ms / 1000
+        return min(body.retry_after_ms / 1000, LONGEST_WAIT)
     header = headers.get("Retry-After", "")
-    return float(header) if header.isdigit() else 0.0
+    return min(float(header), LONGEST_WAIT) if header.isdecimal() else 0.0

@@ -66,6 +66,45 @@ async def test_a_team_meets_no_rate_limit(live):
     account = await live.account()
     tokens = [await live.server.login(account.user, account.password) for _ in range(8)]
     assert len({token for token, _ in tokens}) == 8
+    token = tokens[0][0]
+    colleagues = [(await live.account("colleague")).user for _ in range(12)]
+    body = {"preset": "private_chat", "invite": colleagues}
+    status, room = await asyncio.to_thread(
+        call, live.url, "POST", "/_matrix/client/v3/createRoom", body, token=token
+    )
+    assert status == 200
+    for number in range(25):
+        path = f"/_matrix/client/v3/rooms/{room['room_id']}/send/m.room.message/{number}"
+        status, _ = await asyncio.to_thread(
+            call, live.url, "PUT", path, {"msgtype": "m.text", "body": "x"}, token=token
+        )
+        assert status == 200
+    status, version = await asyncio.to_thread(
+        call,
+        live.url,
+        "GET",
+        f"/_matrix/client/v3/rooms/{room['room_id']}/state/m.room.create",
+        token=token,
+    )
+    assert version["room_version"] == "12"
+
+
+@pytest.mark.parametrize("path", ["/_matrix/federation/v1/version", "/_matrix/key/v2/server"])
+async def test_there_is_no_federation(live, path):
+    status, _ = await asyncio.to_thread(call, live.url, "GET", path)
+    assert status == 404
+
+
+async def test_somebody_on_another_homeserver_can_not_be_invited(live):
+    _, token, _ = await live.signed_in()
+    _, room = await asyncio.to_thread(
+        call, live.url, "POST", "/_matrix/client/v3/createRoom", {}, token=token
+    )
+    path = f"/_matrix/client/v3/rooms/{room['room_id']}/invite"
+    status, _ = await asyncio.to_thread(
+        call, live.url, "POST", path, {"user_id": "@eve:example.org"}, token=token
+    )
+    assert status == 403
 
 
 async def test_registration_is_closed(live):

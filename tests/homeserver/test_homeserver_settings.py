@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from fallback.errors import HomeserverError
 from fallback.homeserver.keys import Keys, load_keys, tighten
 from fallback.homeserver.layout import Layout, State, load_state
 from fallback.homeserver.registration import registration
 from fallback.homeserver.settings import settings
-from fallback.errors import HomeserverError
 
 
 @pytest.fixture

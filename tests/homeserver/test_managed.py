@@ -74,8 +74,9 @@ class TestLife:
             account = await server.create_account("salma")
             token, _ = await server.login(account.user, account.password)
             secrets = [path.read_text().strip() for path in load_keys(server.layout).folder.iterdir()]
-            shown = Path(f"/proc/{server.pid}/cmdline").read_text() + server.layout.log.read_text()
-            shown += Path(f"/proc/{server.pid}/environ").read_text() + server.layout.config.read_text()
+            proc = Path("/proc", str(server.pid))
+            places = (proc / "cmdline", proc / "environ", server.layout.log, server.layout.config)
+            shown = "".join(path.read_text() for path in places)
             assert not [secret for secret in (*secrets, account.password, token) if secret in shown]
 
     async def test_it_is_started_again_after_kill_9_and_has_lost_nothing(self, tmp_path):

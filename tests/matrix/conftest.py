@@ -1,0 +1,1 @@
+from tests.live_synapse import live  # noqa: F401
