@@ -9,24 +9,23 @@ class SystemClock:
     """The machine's clock.
 
     Args:
-        speed: seconds of this clock in a second of the machine; a demo compresses an hour into a minute.
+        speed: how much faster waiting goes; a demo compresses an hour into a minute.  Dates stay true.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
-        self._epoch = time.time()
         self._start = time.monotonic()
 
     def now(self) -> int:
         """Give ms since the epoch."""
-        return int((self._epoch + self.monotonic()) * 1000)
+        return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Give seconds since this clock was made."""
+        """Give seconds since this clock was made, at its speed."""
         return (time.monotonic() - self._start) * self.speed
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that many seconds of this clock."""
+        """Wait that many seconds, at its speed."""
         await asyncio.sleep(max(0.0, seconds) / self.speed)
 
 

@@ -5,20 +5,23 @@ Everything heavy is imported where it is used, so that a command pays for what i
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from fallback.config import Config, load
+from fallback.core.events import Canonical
 from fallback.core.ids import UserId
 from fallback.core.ports import Store
 from fallback.errors import AuthError
 from fallback.paths import Profile
 
 if TYPE_CHECKING:
+    from fallback.core.migration import Plan
     from fallback.homeserver.managed import ManagedHomeserver
     from fallback.matrix.client import NioHomeserver
+    from fallback.networks.whatsapp.export import Export
 
 ACCOUNT = "account"
 
@@ -63,7 +66,26 @@ def managed(profile: Profile, config: Config) -> "ManagedHomeserver":
     from fallback.homeserver.managed import ManagedHomeserver
 
     return ManagedHomeserver(
-        profile.homeserver, server_name=config.homeserver.server_name, port=config.homeserver.port
+        profile.homeserver,
+        server_name=config.homeserver.server_name,
+        port=config.homeserver.port,
+        attach=True,
+    )
+
+
+def planned(export: "Export", events: Iterable[Canonical], server_name: str) -> "Plan":
+    """Plan an export's migration, with a warning for all that it does not tell plainly."""
+    from fallback.core.migration import plan
+
+    warnings = [f"{one.what}: {one.text[:60]!r}" for one in export.problems[:10]]
+    if len(export.problems) > len(warnings):
+        warnings.append(
+            f"{len(export.problems) - len(warnings)} more lines were not understood: fallback inspect"
+        )
+    if export.order.open:
+        warnings.append(f"the dates may be read in two ways; taken as {export.date_order} (--date-order)")
+    return plan(
+        export.group, events, server_name=server_name, missing=len(export.totals.missing), warnings=warnings
     )
 
 

@@ -55,7 +55,6 @@ async def _migrate(
     from fallback import compose
     from fallback.bridge.migrate import Migration
     from fallback.cli.plan import describe, result
-    from fallback.core.migration import plan as make_plan
     from fallback.errors import FallbackError
     from fallback.networks.whatsapp.archive import open_export
     from fallback.networks.whatsapp.export import read_export
@@ -67,13 +66,7 @@ async def _migrate(
     say(f"reading {path.name}")
     export = read_export(path, date_order=date_order, timezone=zone, me=me)
     events = list(export.events)
-    plan = make_plan(
-        export.group,
-        events,
-        server_name=config.homeserver.server_name,
-        missing=len(export.missing),
-        warnings=export.warnings,
-    )
+    plan = compose.planned(export, events, config.homeserver.server_name)
     if not as_json or only_plan or dry_run:
         for line in describe(plan):
             say(line) if as_json else data(line)

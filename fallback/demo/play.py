@@ -2,23 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgspec
 
 from fallback.bridge.account import AccountLoops
-from fallback.core.announce import MARK
-from fallback.core.events import Canonical, Message, Notice, Origin, Reaction
+from fallback.core.events import Message, Notice, Origin
 from fallback.core.health import State
-from fallback.core.ids import DeliveryId, SourceId
-from fallback.core.outbox import Delivery
 from fallback.core.ports import Portal, TimelineRow
-from fallback.core.routing import MATRIX
 from fallback.demo import script
 from fallback.demo.stage import Stage
 from fallback.demo.weather import Weather
 from fallback.errors import FallbackError
 from fallback.relay.daemon import Relay
+from fallback.tui.session import StoreSession
 
 PATIENCE = 120.0
 """Seconds of the machine's clock that any one scene may take."""
@@ -58,21 +54,26 @@ class Play:
         self.relay = relay
         self.weather = weather
         self.tell = tell
+        self.client = AccountLoops(
+            stage.member_side, stage.member_store, stage.clock, told=_quiet, online=_quiet
+        )
+        self.session = StoreSession(
+            stage.member_store, stage.clock, stage.member_side.user, name="You", ring=self.client.outbox.ring
+        )
+        self.first = 0
         self.steps: list[Step] = []
         self.states: list[str] = []
-        self.written: list[str] = []
 
     async def run(self) -> Report:
         """Play all scenes with a scripted member in place of the terminal client."""
         stage = self.stage
         check = stage.check
         self._step("migrated", check.expected, check.found - check.differences)
-        client = AccountLoops(stage.member_side, stage.member_store, stage.clock, told=_quiet, online=_quiet)
         async with asyncio.TaskGroup() as loops:
-            running = [loops.create_task(self.relay.run()), loops.create_task(client.run())]
-            await self._history(client)
-            await self._talk(client)
-            await self._outage(client)
+            running = [loops.create_task(self.relay.run()), loops.create_task(self.client.run())]
+            await self._history()
+            await self._talk()
+            await self._outage()
             await self._return()
             for task in running:
                 task.cancel()
@@ -80,24 +81,23 @@ class Play:
             tuple(self.steps), stage.portal.room, tuple(self.states), all(s.agrees for s in self.steps)
         )
 
-    async def _history(self, client: AccountLoops) -> None:
+    async def _history(self) -> None:
         """See the imported history in the member's own store."""
         self.tell("the member opens the room")
-        await self._until(
-            lambda: self._relayed(Origin.EXPORT), self.stage.check.expected, "member sees history"
-        )
+        await self._until(self._imported, self.stage.check.expected, "the member sees the history")
+        rows = await self._rows(0)
+        self.first = rows[-1].row if rows else 0
 
-    async def _talk(self, client: AccountLoops) -> None:
+    async def _talk(self) -> None:
         """Talk both ways while all is well."""
         self.tell("the phones go on talking")
         lines = script.before(self.stage.talkers)
         await self.stage.phones.play(lines)
-        await self._until(lambda: self._relayed(Origin.WHATSAPP), len(lines), "WhatsApp to Matrix")
+        await self._until(self._mirrored, len(lines), "WhatsApp to Matrix")
         await self.say(script.FIRST)
-        client.outbox.ring()
         await self._until(self._shown_on_phones, 1, "Matrix to WhatsApp")
 
-    async def _outage(self, client: AccountLoops) -> None:
+    async def _outage(self) -> None:
         """Cut the network; the team goes on in the room."""
         self.tell("outage: Meta goes dark")
         self.weather.storm()
@@ -105,12 +105,7 @@ class Play:
         await self._until(lambda: self._announced("down"), 1, "the room is told")
         for text in script.MEMBER:
             await self.say(text)
-            client.outbox.ring()
-        await self._until(
-            lambda: self.stage.relay_store.pending(self.stage.connector.name),
-            len(script.MEMBER),
-            "waiting for WhatsApp",
-        )
+        await self._until(self._held, len(script.MEMBER), "waiting for WhatsApp")
         await self.stage.phones.play(script.during(self.stage.talkers))
 
     async def _return(self) -> None:
@@ -126,10 +121,8 @@ class Play:
         lines = script.after(stage.talkers)
         await stage.phones.play(lines)
         spoken = len(stage.phones.said)
-        await self._until(
-            lambda: self._relayed(Origin.WHATSAPP), spoken, "every phone message in the room, once"
-        )
-        await self._until(lambda: self.stage.relay_store.pending(), 0, "nothing is left waiting")
+        await self._until(self._mirrored, spoken, "every phone message in the room, once")
+        await self._until(self._left, 0, "nothing is left waiting")
         self._step(
             "shown on the phones since the return", late + 1 + len(lines), len(stage.network.shown) - before
         )
@@ -138,22 +131,35 @@ class Play:
 
     async def say(self, text: str) -> None:
         """Write as the member, through the outbox."""
-        await write(self.stage, text)
-        self.written.append(text)
-
-    async def _rows(self) -> list[TimelineRow]:
         portal = await self._member_portal()
-        return await self.stage.member_store.timeline(portal.id, limit=5000) if portal else []
+        if portal is None:
+            raise FallbackError("the member is not in the room")
+        await self.session.send(portal.id, text)
 
     async def _member_portal(self) -> Portal | None:
         room = self.stage.portal.room
         return next((one for one in await self.stage.member_store.portals() if one.room == room), None)
 
-    async def _relayed(self, origin: Origin) -> int:
-        return sum(row.event.relayed is origin for row in await self._rows())
+    async def _rows(self, after: int) -> list[TimelineRow]:
+        portal = await self._member_portal()
+        rows = await self.stage.member_store.timeline(portal.id, limit=5000) if portal else []
+        return [row for row in rows if row.row > after]
+
+    async def _imported(self) -> int:
+        return sum(row.event.relayed is Origin.EXPORT for row in await self._rows(0))
+
+    async def _mirrored(self) -> int:
+        return sum(row.event.relayed is Origin.WHATSAPP for row in await self._rows(self.first))
 
     async def _announced(self, word: str) -> int:
-        return sum(isinstance(row.event, Notice) and word in row.event.text for row in await self._rows())
+        rows = await self._rows(self.first)
+        return sum(isinstance(row.event, Notice) and word in row.event.text for row in rows)
+
+    async def _held(self) -> int:
+        return await self.stage.relay_store.pending(self.stage.connector.name)
+
+    async def _left(self) -> int:
+        return await self.stage.relay_store.pending() + await self.stage.member_store.pending()
 
     async def _shown_on_phones(self) -> int:
         return sum(isinstance(one, Message) and script.FIRST in one.text for one in self.stage.network.shown)
@@ -183,30 +189,6 @@ class Play:
     def _step(self, name: str, expected: int, arrived: int) -> None:
         self.steps.append(Step(name, expected, arrived))
         self.tell(f"{name}: {arrived} of {expected}")
-
-
-async def write(stage: Stage, text: str) -> None:
-    """Record what the member writes with its delivery, as the client does."""
-    number = await stage.member_store.get("written") or "0"
-    await stage.member_store.put("written", str(int(number) + 1))
-    transaction = DeliveryId(f"demo-{stage.clock.now()}-{number}")
-    portal = next(one for one in await stage.member_store.portals() if one.room == stage.portal.room)
-    event: Canonical = Message(
-        id=SourceId(transaction),
-        chat=portal.chat,
-        sender=msgspec.structs.replace(_me(stage)),
-        at=stage.clock.now(),
-        origin=Origin.MATRIX,
-        text=text,
-    )
-    delivery = Delivery(id=transaction, portal=portal.id, target=MATRIX, event=event)
-    await stage.member_store.record(portal.id, event, [delivery])
-
-
-def _me(stage: Stage) -> Any:
-    from fallback.core.events import Identity
-
-    return Identity(mxid=stage.member_side.user, name="You", me=True)
 
 
 async def _quiet(_: object) -> None:

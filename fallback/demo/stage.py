@@ -12,7 +12,7 @@ from fallback import compose
 from fallback.bridge.migrate import Migration, Progress
 from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Group, Identity
-from fallback.core.migration import Plan, Verification, plan
+from fallback.core.migration import Plan, Verification
 from fallback.core.ports import Portal, Store
 from fallback.errors import UsageError
 from fallback.homeserver.managed import ManagedHomeserver
@@ -65,10 +65,7 @@ def read_example(profile: Profile) -> tuple[Plan, list[Canonical], Group]:
     server_name = compose.settings(profile).homeserver.server_name
     export = read_export(example(), timezone=TIMEZONE)
     events = list(export.events)
-    planned = plan(
-        export.group, events, server_name=server_name, missing=len(export.missing), warnings=export.warnings
-    )
-    return planned, events, export.group
+    return compose.planned(export, events, server_name), events, export.group
 
 
 @contextlib.asynccontextmanager
