@@ -15,7 +15,7 @@ VOTE_LASTS = 1800.0
 """Seconds for which a member's vote stands."""
 SETTLING = 45.0
 """Seconds after a session's return in which late failures of the time before still come in."""
-SLOW = 10_000.0
+SLOW = 5_000.0
 """Milliseconds from which an acknowledgement is a bad sign."""
 
 
@@ -59,12 +59,14 @@ class Evidence(Frozen, frozen=True):
         denied: a resolver that works hides WhatsApp's names.
         cut: connections to WhatsApp alone are reset.
         throttled: connections to WhatsApp alone fail while it works for a peer elsewhere.
-        acks, fails, deliveries, inbound: times of the newest good and bad signs of traffic; 0 for never.
+        acks, fails, deliveries, stalls, drops, inbound: times of the newest acknowledged and failed send, confirmed
+            and missing delivery, lost session and message from outside; 0 for never.
         ups, downs: members who say so.
         trouble: the account's, as the connector words it.
         silent: the connector has stopped to report.
     """
 
+    at: float = 0.0
     network: Network = Network.UNSEEN
     home_bad: bool = False
     link: Level = Level.NONE
@@ -92,6 +94,8 @@ class Evidence(Frozen, frozen=True):
     acks: float = 0.0
     fails: float = 0.0
     deliveries: float = 0.0
+    stalls: float = 0.0
+    drops: float = 0.0
     inbound: float = 0.0
     hint: bool = False
     controls_good: int = 0
@@ -277,7 +281,8 @@ class Memory:
             return Network.SILENT, 0, len(everything)
         good = sum(track.word is Word.GOOD for track in fresh)
         deciding = [track for track in controls if track.fresh(now)] or fresh
-        if all(track.streak >= 2 for track in deciding):
+        lost = all(track.streak for track in deciding) and 3 * (len(fresh) - good) >= 2 * len(fresh)
+        if all(track.streak >= 2 for track in deciding) or (lost and any(track.streak >= 2 for track in fresh)):
             captive = any(CAPTIVE.fullmatch(track.outcome) for track in deciding)
             return (Network.CAPTIVE if captive else Network.FAILING), good, len(fresh)
         home = [track for track in self.tracks[Kind.HOME].values() if track.streak >= 1]
@@ -307,7 +312,9 @@ class Memory:
         since = min((at for level, at in ways if level is Level.BAD), default=0.0)
         edge, phone, chat = (self._worst(kind, now) for kind in (Kind.RELAY_EDGE, Kind.PHONE_EDGE, Kind.CHAT))
         acks, fails = self._newest(Kind.SENDS)
+        deliveries, stalls = self._newest(Kind.RECEIPTS)
         return Evidence(
+            at=now,
             network=network,
             home_bad=any(track.streak >= 2 for track in self.tracks[Kind.HOME].values()),
             link=link,
@@ -326,7 +333,10 @@ class Memory:
             names_gone=gone,
             denied=denied,
             cut=peers is not Peers.BAD and self._cut(now),
-            throttled=peers is Peers.GOOD and not gone and self._throttled(now),
+            throttled=peers is Peers.GOOD
+            and not gone
+            and (sends >= Level.PARTIAL or session is not Level.GOOD or chat >= Level.PARTIAL)
+            and self._throttled(now),
             peers=peers,
             ups=ups,
             downs=downs,
@@ -334,7 +344,9 @@ class Memory:
             silent=self._silent(now),
             acks=acks,
             fails=fails,
-            deliveries=self._newest(Kind.RECEIPTS)[0],
+            deliveries=deliveries,
+            stalls=stalls,
+            drops=self._newest(Kind.SESSION)[1],
             inbound=self._newest(Kind.INBOUND)[0],
             hint=any(track.word is Word.BAD and track.fresh(now) for track in self.tracks[Kind.HINT].values()),
             controls_good=good,
@@ -347,7 +359,7 @@ class Memory:
             twice = kind is Kind.SESSION or track.word is Word.ACCOUNT
             self.trouble = outcome if twice else self.trouble
         elif word is Word.GOOD:
-            if kind is Kind.SESSION and track.word is not Word.GOOD and (track.streak or self.trouble):
+            if kind is Kind.SESSION and (track.streak >= 2 or self.trouble):
                 self.restored = at
             self.trouble = ""
 
@@ -400,17 +412,16 @@ class Memory:
             for at, fine, _ in track.recent
             if now - at <= TRAFFIC_WINDOW and (fine or at > deadline)
         ]
-        recent = sorted(recent)[-8:]
+        recent = sorted(recent)[-12:]
         if not recent:
             return Level.NONE, 0.0, False
         bad = [at for at, fine in recent if not fine]
+        newest = [fine for _, fine in recent[-5:]]
         tail = [fine for _, fine in recent[-3:]]
-        share = len(bad) / len(recent)
-        if len(bad) >= 3 and not tail[-1] and (not any(tail) or share >= 0.6):
-            return Level.BAD, bad[0], len(bad) >= 4 and share >= 0.85
-        if len(bad) >= 3 and share >= 0.6:
-            return Level.BAD, bad[0], False
-        if (len(bad) >= 2 and share >= 0.2) or (len(tail) >= 2 and not any(tail[-2:])):
+        share = newest.count(False) / len(newest)
+        if len(bad) >= 3 and (not any(tail) or share >= 0.6):
+            return Level.BAD, _begin(recent), newest.count(False) >= 4
+        if newest.count(False) >= 2 or len(bad) >= 3:
             return Level.PARTIAL, bad[0], False
         slow = sum(slow for at, slow in self._slow if now - at <= TRAFFIC_WINDOW)
         return (Level.PARTIAL if slow >= 3 else Level.GOOD), 0.0, False
@@ -444,10 +455,10 @@ class Memory:
         good = bad = 0
         for track in self.tracks[Kind.PEER].values():
             wrong, seen = track.counts(now, max(WINDOW, 4 * min(track.gap, 150.0)))
-            good += bool(seen and not wrong and track.fresh(now))
-            bad += wrong >= 2 and track.streak >= 1
-            if wrong and not (wrong >= 2 and track.streak):
-                return Peers.MIXED
+            if not seen or not track.fresh(now):
+                continue
+            good += wrong <= 1 or 2 * wrong < seen
+            bad += wrong >= 2
         if good and bad:
             return Peers.MIXED
         return Peers.BAD if bad else Peers.GOOD if good else Peers.NONE
@@ -460,6 +471,10 @@ class Memory:
         )
 
     def _throttled(self, now: float) -> bool:
+        controls = [track.counts(now, TRAFFIC_WINDOW) for track in self._without_six(Kind.CONTROL)]
+        lost, tried = sum(bad for bad, _ in controls), sum(seen for _, seen in controls)
+        if not tried or lost / tried > 0.05:
+            return False
         peer = max((track.at for track in self.tracks[Kind.PEER].values() if track.word is Word.GOOD), default=0.0)
         for track in self._paths(Kind.RELAY_EDGE, Kind.PHONE_EDGE):
             bad, seen = track.counts(now, TRAFFIC_WINDOW)
@@ -480,6 +495,17 @@ class Memory:
         return not self.tracks[Kind.SESSION] and (
             bool(self.tracks[Kind.INBOUND]) or any(not name.startswith("ld.") for name in sends)
         )
+
+
+def _begin(sends: list[tuple[float, bool]]) -> float:
+    """Give the time of the failed send from which most have failed."""
+    begin, score = sends[-1][0], 0
+    for at, fine in reversed(sends):
+        score += -2 if fine else 1
+        if score < -1:
+            break
+        begin = begin if fine else at
+    return begin
 
 
 def _share(counts: tuple[int, int]) -> float:

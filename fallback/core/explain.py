@@ -31,8 +31,12 @@ def signs(e: Evidence) -> list[str]:
         found.append("WhatsApp's servers can't be reached")
     elif Level.BAD in (e.relay_edge, e.phone_edge):
         found.append(f"WhatsApp's {'web' if e.relay_edge is Level.BAD else 'phone'} servers can't be reached")
+    elif Level.PARTIAL in (e.relay_edge, e.phone_edge):
+        found.append("some connections to WhatsApp fail")
     if e.chat is Level.BAD:
         found.append("WhatsApp's chat endpoint fails")
+    elif e.chat is Level.PARTIAL:
+        found.append("WhatsApp's chat endpoint fails at times")
     if e.cloud and e.graph >= Level.PARTIAL:
         found.append("the Graph API fails")
     if e.downs:

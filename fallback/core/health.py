@@ -73,7 +73,7 @@ class DetectorConfig(Frozen, frozen=True):
     cloud: bool | None = None
     soft_hold: float = 30.0
     calm: float = 180.0
-    life_hold: float = 45.0
+    life_hold: float = 150.0
     proof_hold: float = 240.0
     unproven: float = 1800.0
     forgive: float = 60.0
@@ -116,7 +116,9 @@ class Detector:
         self._memory = Memory(self.config.roles, cloud=self.config.cloud)
         self._forced = False
         self._ticked: float | None = None
-        self._entered = 0.0
+        self._entered = self._fell = self._revived = self._well = 0.0
+        self._by_people = self._contradicted = self._was_wide = False
+        self._cuts: deque[float] = deque(maxlen=4)
         self._frozen = State.UP
         self._falls: deque[float] = deque(maxlen=8)
         self._reset()
@@ -165,16 +167,15 @@ class Detector:
         return tuple([*explain.barriers(e), *explain.signs(e), *explain.comforts(e)])
 
     def _look(self, at: float) -> Evidence:
-        state = self.health.state
-        life = self._life.since
-        match state:
+        match self.health.state:
             case State.DOWN:
-                ups, downs = self._entered, (at - 600.0 if life is None else life)
+                ups = self._entered
+                downs = 0.0 if self._by_people else self._life.since or at - 600.0
             case State.RECOVERING:
-                ups = downs = self._entered - self.config.life_hold
+                ups, downs = self._fell, self._revived
             case _:
-                trouble = [since for since in (self._bad.since, self._soft.since) if since is not None]
-                ups, downs = min(trouble, default=at), 0.0
+                begun = [since for since in (self._episode.since, self._soft.since) if since is not None]
+                ups, downs = next(iter(begun), at), self._well
         return self._memory.look(at, ups_after=ups, downs_after=downs)
 
     def _while_up(self, e: Evidence, at: float) -> Health | None:
@@ -183,6 +184,7 @@ class Detector:
         if suspicion.soft(e):
             held = self._soft.update(True, at)
             self._calm.reset()
+            held -= self.config.soft_hold * (e.network is Network.IMPAIRED)
             if self.health.state is State.DEGRADED:
                 return self._recast(e, at)
             if held >= self.config.soft_hold:
@@ -196,16 +198,17 @@ class Detector:
     def _while_down(self, e: Evidence, at: float) -> Health | None:
         if suspicion.alive(e):
             if self._life.update(True, at) >= self.config.life_hold * self._patience(at):
+                self._fell, self._revived = self._entered, self._life.since or at
                 return self._become(State.RECOVERING, self.health.cause, explain.recovering(e), at)
             return None
         self._life.update(False, at)
-        blocked = suspicion.is_barred(e) and self.health.cause is not Cause.BLOCKED
+        blocked = (e.denied or e.cut) and self.health.cause is not Cause.BLOCKED
         if self._other.update(blocked, at) >= 120.0:
             return self._become(State.DOWN, Cause.BLOCKED, explain.down(e, blocked=True), at)
         return None
 
     def _while_recovering(self, e: Evidence, at: float) -> Health | None:
-        people = e.ups >= 2 and e.ups > e.downs
+        people = suspicion.vetoed(e)
         if self._hard(e, at, at_least=60.0, at_most=120.0):
             return self._fall(e, at)
         age = at - self._entered
@@ -219,16 +222,17 @@ class Detector:
             return None
         if people and e.link is Level.BAD:
             return self._become(State.DEGRADED, Cause.CONNECTOR, explain.degraded(e), at)
-        if fails and not people:
-            stays = e.link is not Level.BAD and age >= 2 * self.config.unproven
-            return self._become(State.DEGRADED, self._cause(e), explain.degraded(e), at) if stays else None
-        if people or self._proven(e) or (age >= self.config.unproven and self._steady(e)):
+        good = people or self._proven(e, at) or (age >= self.config.unproven and self._steady(e))
+        if good and not suspicion.soft(e):
             return self._become(State.UP, None, explain.up(e), at)
+        if people or (e.link is not Level.BAD and age >= 2 * self.config.unproven):
+            return self._become(State.DEGRADED, self._cause(e), explain.degraded(e), at)
         return None
 
     def _after_unknown(self, e: Evidence, at: float) -> Health | None:
-        back = self._back.update(True, at)
-        if back < 30.0:
+        back = self._back.update(e.network is not Network.IMPAIRED, at)
+        again = sum(at - cut <= 3600.0 for cut in self._cuts)
+        if back < 30.0 * 2 ** max(0, again - 1):
             return None
         if self._frozen in (State.DOWN, State.RECOVERING):
             self._forget_service()
@@ -247,6 +251,7 @@ class Detector:
         if self.health.state is State.UNKNOWN:
             return None
         self._freeze()
+        self._cuts.append(at)
         return self._become(State.UNKNOWN, Cause.LOCAL_NETWORK, explain.cut_off(network, e), at)
 
     def _slept(self, at: float, gap: float) -> Health | None:
@@ -261,12 +266,21 @@ class Detector:
     def _hard(self, e: Evidence, at: float, *, at_least: float = 0.0, at_most: float = 3600.0) -> bool:
         """Tell whether an outage has lasted as long as its evidence asks for."""
         need = suspicion.hold(e)
+        if suspicion.vetoed(e):
+            self._contradicted = True
+        elif self._episode.since is None or e.downs >= 2 or (e.wide and not self._was_wide):
+            self._contradicted = False
+        if self._contradicted:
+            self._was_wide = e.wide if suspicion.vetoed(e) else self._was_wide
+            need = None
         bad = e.link is Level.BAD or e.wide or need is not None
         held = self._bad.update(bad, at, e.link_since)
+        self._episode.update(bad, at, e.link_since)
         return need is not None and held >= min(at_most, max(at_least, need))
 
     def _fall(self, e: Evidence, at: float) -> Health:
         self._falls.append(at)
+        self._by_people = e.link is not Level.BAD and not e.wide
         blocked = suspicion.is_barred(e)
         cause = Cause.BLOCKED if blocked else Cause.META_OUTAGE
         return self._become(State.DOWN, cause, explain.down(e, blocked=blocked), at)
@@ -274,7 +288,7 @@ class Detector:
     def _recast(self, e: Evidence, at: float) -> Health | None:
         """Follow a change of cause that lasts."""
         cause = self._cause(e)
-        if self._other.update(cause is not self.health.cause, at) < 60.0:
+        if self._other.update(cause not in (None, self.health.cause), at) < 90.0:
             return None
         return self._become(State.DEGRADED, cause, explain.degraded(e), at)
 
@@ -288,15 +302,13 @@ class Detector:
         failing = e.link >= Level.PARTIAL or e.wide or e.receipts is Level.BAD or e.chat is Level.BAD
         return Cause.META_OUTAGE if failing else None
 
-    def _proven(self, e: Evidence) -> bool:
-        """Tell whether traffic has gone through since the recovery began."""
-        since = self._entered - self.config.life_hold
-        acked = e.acks > since and e.acks > e.fails
-        delivered = e.deliveries > self._entered + self.config.life_hold
-        passes = acked or delivered or e.inbound > self._entered
+    def _proven(self, e: Evidence, at: float) -> bool:
+        """Tell whether traffic has gone through since the recovery began, and nothing has failed for a while."""
         if not e.connector:
             return self._steady(e)
-        return passes and (e.cloud or e.session in (Level.GOOD, Level.PARTIAL, Level.NONE)) and not e.barred
+        since = self._entered - self.config.life_hold
+        passes = max(e.acks, e.deliveries, e.inbound) > since and e.acks >= e.fails and e.deliveries >= e.stalls
+        return passes and at - max(e.fails, e.drops) >= self.config.calm and not e.barred
 
     def _steady(self, e: Evidence) -> bool:
         way = e.graph if e.cloud else e.session
@@ -319,6 +331,8 @@ class Detector:
                 timer.reset()
             if state is State.RECOVERING:
                 self._bad.reset()
+            if state is State.UP and self.health.state is State.RECOVERING:
+                self._well = at
         self._other.reset()
         self.health = Health(at=at, state=state, cause=cause, why=why)
         return self.health
@@ -333,12 +347,21 @@ class Detector:
 
     def _timers_from(self, at: float) -> None:
         self._entered = at or self._entered
-        for timer in (self._bad, self._soft, self._calm, self._life, self._relapse, self._other, self._back):
+        for timer in (
+            self._bad,
+            self._episode,
+            self._soft,
+            self._calm,
+            self._life,
+            self._relapse,
+            self._other,
+            self._back,
+        ):
             timer.reset()
 
     def _reset(self) -> None:
         forgive = self.config.forgive
-        self._bad, self._soft = Timer(forgive), Timer(45.0)
-        self._calm, self._life, self._back = Timer(0.0), Timer(20.0), Timer(0.0)
+        self._bad, self._episode, self._soft = Timer(forgive), Timer(5 * forgive), Timer(45.0)
+        self._calm, self._life, self._back = Timer(0.0), Timer(20.0), Timer(20.0)
         self._relapse, self._other = Timer(forgive), Timer(0.0)
         self._cause_before: Cause | None = getattr(self, "_cause_before", None)

@@ -7,11 +7,16 @@ so it needs a second family: the phones' way, people, a peer, or the chat endpoi
 from fallback.core.evidence import Evidence, Level, Network, Peers
 
 
+def vetoed(e: Evidence) -> bool:
+    """Tell whether members contradict an outage: it works on two phones at least, and on more than it fails."""
+    return e.ups >= 2 and e.ups > e.downs
+
+
 def hold(e: Evidence) -> float | None:
     """Give the seconds for which this must last before it is an outage; ``None`` where it is none."""
     if e.home_bad or e.network not in (Network.GOOD, Network.IMPAIRED, Network.UNSEEN):
         return None
-    if e.ups >= 2 and e.ups > e.downs:
+    if vetoed(e):
         return None
     need = _relay_fails(e) if e.link is Level.BAD else _relay_is_silent(e)
     if need is None or (e.network is Network.UNSEEN and e.downs < 2):
@@ -35,6 +40,7 @@ def soft(e: Evidence) -> bool:
         or Level.BAD in (e.receipts, e.webhook, e.relay_edge, e.phone_edge)
         or e.chat_streak >= 3
         or (e.receipts is Level.PARTIAL and e.fails > e.acks)
+        or (min(e.fails, e.stalls) > 0.0 and e.at - min(e.fails, e.stalls) <= 300.0)
         or e.names_gone
         or e.barred
         or e.silent
@@ -54,12 +60,15 @@ def ours(e: Evidence) -> bool:
         return False
     if e.link is not Level.BAD:
         return e.silent or (e.webhook is Level.BAD and e.sends < Level.PARTIAL)
-    return e.ups >= 2 or e.peers is Peers.GOOD or not _second_family(e)
+    if e.ups >= 2:
+        return True
+    own_way = e.session is Level.BAD or (e.cloud and e.graph is Level.BAD)
+    return own_way and (e.peers is Peers.GOOD or not _second_family(e))
 
 
 def alive(e: Evidence) -> bool:
     """Tell whether WhatsApp shows signs of life: reason to look closer, no proof."""
-    if e.ups >= 2 and e.ups > e.downs:
+    if vetoed(e):
         return True
     if e.wide or e.denied or e.cut or e.chat is Level.BAD or e.downs >= 2:
         return False
@@ -71,20 +80,20 @@ def alive(e: Evidence) -> bool:
 
 def _relay_fails(e: Evidence) -> float | None:
     second = _second_family(e)
+    dead = e.sends_dead and e.session is not Level.BAD and not (e.cloud and e.chat is Level.GOOD)
     match e.downs:
-        case 0 | 1 if is_barred(e):
+        case 0 | 1 if e.denied or e.cut:
             return 120.0
         case 0 | 1 if e.wide:
             return 150.0
+        case 0 | 1 if is_barred(e):
+            return 240.0
         case 0 | 1 if e.peers is Peers.GOOD:
             return None
-        case 0 if second:
-            return 240.0
         case 0:
-            phones_fine = e.cloud and e.chat is Level.GOOD
-            return 420.0 if e.sends_dead and e.session is not Level.BAD and not phones_fine else None
+            return 240.0 if second else 420.0 if dead else None
         case 1:
-            return 150.0 if second else 300.0
+            return 150.0 if second else 240.0 if dead else None
         case _:
             return 60.0
 
