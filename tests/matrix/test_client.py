@@ -1,0 +1,71 @@
+"""What only the real homeserver shows: no plaintext into an encrypted room, invitations, refused tokens."""
+
+import pytest
+
+from fallback.core.events import Message, Origin
+from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
+from fallback.core.ports import RoomSpec
+from fallback.errors import AuthError, PermanentError, TransientError
+from fallback.matrix.client import NioHomeserver
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
+MESSAGE = Message(id=SourceId("m"), chat=ChatId("c"), origin=Origin.MATRIX, text="secret")
+
+
+@pytest.fixture
+async def sides(live):
+    made = []
+    for name in ("one", "two"):
+        user, token, device = await live.signed_in(name)
+        made.append(NioHomeserver(live.url, UserId(user), device, token))
+    yield made
+    for side in made:
+        await side.close()
+
+
+async def test_nothing_is_sent_in_clear_into_an_encrypted_room(sides):
+    one, _ = sides
+    room = await one.create_room(RoomSpec(name="locked", encrypted=True))
+    with pytest.raises(PermanentError, match="encrypted"):
+        await one.send(room, MESSAGE, transaction=DeliveryId("t"))
+    assert not [event async for event in one.history(room) if isinstance(event, Message)]
+
+
+async def test_a_room_that_becomes_encrypted_is_refused_from_then_on(sides):
+    one, _ = sides
+    room = await one.create_room(RoomSpec(name="open"))
+    await one.send(room, MESSAGE, transaction=DeliveryId("t1"))
+    path = f"/_matrix/client/v3/rooms/{room}/state/m.room.encryption"
+    await one.http.json("PUT", path, body={"algorithm": "m.megolm.v1.aes-sha2"})
+    batches = one.batches("")
+    await anext(batches)
+    await batches.aclose()
+    with pytest.raises(PermanentError, match="encrypted"):
+        await one.send(room, MESSAGE, transaction=DeliveryId("t2"))
+
+
+async def test_an_invited_person_joins_and_is_not_invited_twice(sides):
+    one, two = sides
+    room = await one.create_room(RoomSpec(name="r"))
+    await one.invite(room, two.user)
+    await one.invite(room, two.user)
+    await two.accept(room)
+    await one.invite(room, two.user)
+    assert two.user in {member.mxid for member in (await one.room_state(room)).members}
+
+
+async def test_a_refused_token_is_an_auth_error_and_is_not_shown(live):
+    side = NioHomeserver(live.url, UserId(f"@x:{live.server_name}"), "D", "syt_wrong_token")
+    with pytest.raises(AuthError) as refusal:
+        await anext(side.batches(""))
+    assert "syt_wrong" not in str(refusal.value)
+    await side.close()
+
+
+async def test_a_homeserver_that_is_not_there_is_transient():
+    side = NioHomeserver("http://127.0.0.1:9", UserId("@x:s"), "D", "t")
+    with pytest.raises(TransientError):
+        await anext(side.batches(""))
+    with pytest.raises(TransientError):
+        await side.send("!r", MESSAGE, transaction=DeliveryId("t"))
+    await side.close()
