@@ -4,7 +4,17 @@ import asyncio
 
 import pytest
 
-from fallback.core.events import Edit, Identity, Message, Notice, Origin, Poll, PollOption, Reaction, Redaction
+from fallback.core.events import (
+    Edit,
+    Identity,
+    Message,
+    Notice,
+    Origin,
+    Poll,
+    PollOption,
+    Reaction,
+    Redaction,
+)
 from fallback.core.health import Cause, Health
 from fallback.core.health import State as Weather
 from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
@@ -106,7 +116,9 @@ class TestRecord:
     async def test_replaced_deliveries_are_dropped_with_it(self, store):
         await queue(store, "d1", "d2", target="whatsapp")
         digest = said("digest", origin=Origin.MATRIX)
-        await store.record(NEWS, digest, [delivery("d3", digest, "whatsapp")], replaces=["d1", "d2", "unknown"])
+        await store.record(
+            NEWS, digest, [delivery("d3", digest, "whatsapp")], replaces=["d1", "d2", "unknown"]
+        )
         assert await send_all(store, "whatsapp") == ["d3"]
         assert [one.state for one in await store.timeline(NEWS)] == ["dropped", "dropped", "sent"]
 
