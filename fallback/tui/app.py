@@ -1,0 +1,110 @@
+"""The terminal client: opens from the store, then connects; ``run`` is all that a command needs."""
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+
+from fallback import locale
+from fallback.config import Interface
+from fallback.tui.screens.main import MainScreen
+from fallback.tui.session import Session
+from fallback.tui.setting import Setting
+from fallback.tui.typeset import Mode, detect
+
+VTE_BIDI_OFF = "\x1b[8l"
+VTE_BIDI_ON = "\x1b[8h"
+
+
+class ClientApp(App[None]):
+    """The client over a session.
+
+    Args:
+        interface: language, treatment of right-to-left text, theme; what the person set in the client wins.
+        zone: of all times shown; ``None`` for the machine's own.
+        setting: replaces the one made from ``interface``, with its own clock.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "fallback"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(
+        self,
+        session: Session,
+        interface: Interface | None = None,
+        *,
+        zone: tzinfo | None = None,
+        environment: Mapping[str, str] | None = None,
+        setting: Setting | None = None,
+    ) -> None:
+        super().__init__()
+        interface = interface or Interface()
+        self.session = session
+        locale.use(locale.detect(interface.language, environment))
+        mode = detect(environment) if interface.rtl == "auto" else Mode(interface.rtl)
+        self.setting = setting or Setting(mode, zone=zone)
+        self.main = MainScreen(session, self.setting)
+        if interface.theme in self.available_themes:
+            self.theme = interface.theme
+
+    async def on_mount(self) -> None:
+        """Apply what the person set in the client, then show the main screen."""
+        language = await self.session.get("language")
+        if language:
+            locale.use(language)
+        mode = await self.session.get("rtl")
+        if mode in set(Mode):
+            self.setting.mode = Mode(mode)
+        theme = await self.session.get("theme")
+        if theme in self.available_themes:
+            self.theme = theme
+        self._tell_terminal()
+        await self.push_screen(self.main)
+
+    def switch_language(self) -> None:
+        """Speak the other language, and keep that."""
+        language = "en" if locale.active().rtl else "ar"
+        locale.use(language)
+        self.main.repaint_all()
+        self.run_worker(self.session.put("language", language))
+
+    async def set_mode(self, mode: Mode) -> None:
+        """Treat right-to-left text in another way, and keep that."""
+        self.setting.mode = mode
+        self._tell_terminal()
+        self.main.repaint_all()
+        await self.session.put("rtl", mode.value)
+
+    async def set_theme(self, name: str) -> None:
+        """Use other colours, and keep that."""
+        self.theme = name
+        self.main.repaint_all()
+        await self.session.put("theme", name)
+
+    def say(self, text: str) -> None:
+        """Show a short note, set as the terminal needs it."""
+        self.notify(self.setting.typesetter.text(text), timeout=3, markup=False)
+
+    def _tell_terminal(self) -> None:
+        """Turn a terminal's own bidi off where we reorder, on where it shall."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(VTE_BIDI_OFF if self.setting.mode is Mode.APP else VTE_BIDI_ON)
+
+    def on_unmount(self) -> None:
+        """Give the terminal back as it was."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(VTE_BIDI_ON)
+
+
+async def run_async(session: Session, interface: Interface | None = None) -> None:
+    """Run the client until the person leaves; for callers with a loop of their own."""
+    await ClientApp(session, interface).run_async()
+
+
+def run(session: Session, interface: Interface | None = None) -> None:
+    """Run the client until the person leaves."""
+    ClientApp(session, interface).run()

@@ -1,0 +1,55 @@
+"""Everything that can be done, with its key: what the palette lists, the help explains and the keys do."""
+
+from typing import NamedTuple
+
+from fallback.locale import tr
+from fallback.tui import words
+from fallback.tui.fold import Tick
+
+
+class Command(NamedTuple):
+    """One thing to do; ``action`` is the main screen's."""
+
+    action: str
+    key: str
+    shown: str
+    label: str
+
+
+def commands() -> list[Command]:
+    """List the commands in the language in use."""
+    return [
+        Command("help", "f1", "F1", tr("Help")),
+        Command("people", "f2", "F2", tr("People: who is here, who is missing")),
+        Command("palette", "ctrl+p", "Ctrl+P", tr("All commands")),
+        Command("jump", "ctrl+k", "Ctrl+K", tr("Jump to a group")),
+        Command("search", "ctrl+f", "Ctrl+F", tr("Search messages")),
+        Command("next_unread", "ctrl+n", "Ctrl+N", tr("Next unread group")),
+        Command("groups", "ctrl+g", "Ctrl+G", tr("List of groups")),
+        Command("bottom", "ctrl+end", "Ctrl+End", tr("Newest message")),
+        Command("language", "ctrl+l", "Ctrl+L", tr("العربية / English")),
+        Command("calibrate", "f4", "F4", tr("Fix Arabic text")),
+        Command("theme", "f5", "F5", tr("Theme")),
+        Command("quit", "ctrl+q", "Ctrl+Q", tr("Quit")),
+    ]
+
+
+def help_lines() -> list[tuple[str, str]]:
+    """Write the help: keys, then what the ticks mean; a line without a key is a heading."""
+    ticks = [(words.TICKS[mark], words.tick(mark)) for mark in (Tick.QUEUED, Tick.SENT, Tick.READ, Tick.FAILED)]
+    return [
+        ("", tr("Writing")),
+        ("Enter", tr("send")),
+        ("Alt+Enter", tr("new line (also Ctrl+J)")),
+        ("Esc", tr("one step back; what you wrote stays")),
+        ("", tr("Reading")),
+        ("↑ ↓", tr("select a message when nothing is written")),
+        ("Enter", tr("what to do with the selected message")),
+        ("r e c d i", tr("reply, edit, copy, delete, details")),
+        ("1 … 6", "👍 ❤️ 😂 😮 😢 🙏"),
+        ("PgUp PgDn", tr("scroll")),
+        ("", tr("Everywhere")),
+        *((command.shown, command.label) for command in commands()),
+        ("", tr("Ticks")),
+        *ticks,
+    ]

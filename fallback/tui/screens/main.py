@@ -1,0 +1,331 @@
+"""The main screen: brings a session's values to the widgets and the widgets' wishes to the session."""
+
+import asyncio
+from typing import ClassVar, assert_never
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from fallback.core.events import Message
+from fallback.core.ids import PortalId, SourceId
+from fallback.locale import tr
+from fallback.tui import words
+from fallback.tui.commands import commands
+from fallback.tui.fold import Entry, Thread
+from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
+from fallback.tui.screens.finding import Finding
+from fallback.tui.session import Session
+from fallback.tui.setting import Setting
+from fallback.tui.widgets.composer import Composer
+from fallback.tui.widgets.painted import PaintedWidget
+from fallback.tui.widgets.panels import Banner, Footer, Groups, Header, Hint, People
+from fallback.tui.widgets.timeline import Timeline
+
+PAGE = 200
+"""Rows read at a time."""
+NARROW = 80
+"""Columns below which there is one pane."""
+
+
+class MainScreen(Finding, Screen[None]):
+    """Groups, timeline, composer, banner and people."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(one.key, one.action, show=False, priority=True) for one in commands() if one.key != "ctrl+end"),
+        Binding("ctrl+end", "bottom", show=False, priority=True),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("escape", "back", show=False),
+        Binding("tab", "groups", show=False, priority=True),
+    ]
+
+    def __init__(self, session: Session, setting: Setting) -> None:
+        super().__init__()
+        self.session = session
+        self.setting = setting
+        self.current: PortalId | None = None
+        self.replying: SourceId | None = None
+        self.editing: SourceId | None = None
+        self._dirty: set[Change] = set()
+        self._wake = asyncio.Event()
+        self._older: int | None = None
+        self._draft = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay the panes out; docks mirror them in Arabic."""
+        yield Banner(self.setting)
+        with Horizontal(id="body"):
+            yield Groups(self.setting, id="groups")
+            yield People(self.setting, id="people")
+            with Vertical(id="chat"):
+                yield Header(self.setting)
+                yield Timeline(self.setting, id="timeline")
+                yield Hint(self.setting)
+                yield Composer(self.setting, id="composer")
+        yield Footer(self.setting)
+
+    async def on_mount(self) -> None:
+        """Paint from the store; the network comes after the first frame."""
+        self.set_class(self.setting.rtl, "-rtl")
+        self.query_one("#composer", Composer).focus()
+        await self._show_groups()
+        await self._show_banner()
+        groups = self.query_one(Groups).groups
+        if groups:
+            await self.open_group(groups[0].portal)
+        self.set_class(True, "-in-chat")
+        self._show_keys()
+        self.run_worker(self._listen(), group="session", exit_on_error=True)
+        self.run_worker(self._follow(), group="session", exit_on_error=True)
+        self.call_after_refresh(self._connect)
+
+    def _connect(self) -> None:
+        self.run_worker(self.session.connect(), group="session", exit_on_error=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Show one pane where two don't fit."""
+        self.set_class(event.size.width < NARROW, "-narrow")
+
+    # ── from the session ────────────────────────────────────────────────────────────────────────
+
+    async def _listen(self) -> None:
+        async for change in self.session.changes():
+            self._dirty.add(change)
+            self._wake.set()
+
+    async def _follow(self) -> None:
+        """Show what has changed, however often it was told, once."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            changes, self._dirty = self._dirty, set()
+            for change in changes:
+                await self._take(change)
+
+    async def _take(self, change: Change) -> None:
+        match change:
+            case GroupsChanged():
+                await self._show_groups()
+                self._show_keys()
+            case TimelineChanged(portal=portal):
+                if portal == self.current:
+                    await self._read_newest(portal)
+            case PeopleChanged(portal=portal):
+                if portal == self.current:
+                    await self._show_people(portal)
+            case BannerChanged():
+                await self._show_banner()
+                self._show_keys()
+            case _:
+                assert_never(change)
+
+    async def _show_groups(self) -> None:
+        groups = await self.session.groups()
+        self.query_one(Groups).show(groups, self.current)
+        self.query_one(Header).show(next((one for one in groups if one.portal == self.current), None))
+        if self.current is None and groups and self.has_class("-in-chat"):
+            await self.open_group(groups[0].portal)
+
+    async def _show_banner(self) -> None:
+        self.query_one(Banner).show(await self.session.banner())
+
+    async def _show_people(self, portal: PortalId) -> None:
+        if self.has_class("-people"):
+            self.query_one(People).show(await self.session.people(portal))
+
+    async def _read_newest(self, portal: PortalId) -> None:
+        timeline = self.query_one(Timeline)
+        rows = await self.session.timeline(portal, 0, PAGE)
+        last = timeline.thread.last_row
+        while last and rows and rows[0].row > last + 1:
+            page = await self.session.timeline(portal, rows[0].row, PAGE)
+            if not page or portal != self.current:
+                break
+            rows = page + rows
+        if portal == self.current:
+            timeline.merge(rows)
+
+    async def open_group(self, portal: PortalId, *, at: SourceId | None = None) -> None:
+        """Show a group's newest messages, and what was being written there."""
+        if portal != self.current:
+            await self._keep_draft()
+            self.current = portal
+            rows = await self.session.timeline(portal, 0, PAGE)
+            thread = Thread(self.session.me)
+            thread.merge(rows)
+            self._older = None
+            self.query_one(Timeline).show(thread, unread_after=await self.session.read_up_to(portal))
+            self._write("", reply=None, edit=None)
+            self._draft = await self.session.get(f"draft.{portal}")
+            self.query_one("#composer", Composer).load(self._draft)
+            await self._show_groups()
+            await self._show_people(portal)
+        self.set_class(True, "-in-chat")
+        self.set_class(False, "-in-list")
+        self.query_one("#composer", Composer).focus()
+        if at is not None:
+            await self._go_to(at)
+
+    async def _keep_draft(self) -> None:
+        if self.current is not None and self._draft != await self.session.get(f"draft.{self.current}"):
+            await self.session.put(f"draft.{self.current}", self._draft)
+
+    @on(Composer.Changed, "#composer")
+    def note_draft(self) -> None:
+        """Remember what is being written; it is kept when the group or the client is left."""
+        if self.editing is None:
+            self._draft = self.query_one("#composer", Composer).text
+
+    @on(Timeline.OlderWanted)
+    async def read_older(self) -> None:
+        """Read the page before the oldest row that is loaded."""
+        timeline = self.query_one(Timeline)
+        first, portal = timeline.thread.first_row, self.current
+        if portal is None or not first or self._older == first:
+            return
+        self._older = first
+        rows = await self.session.timeline(portal, first, PAGE)
+        if rows and portal == self.current:
+            timeline.prepend(rows)
+
+    @on(Timeline.BottomReached)
+    async def mark_read(self) -> None:
+        """Say that the newest message was seen, if somebody looks."""
+        row = self.query_one(Timeline).thread.last_row
+        if self.current and row and self.app.app_focus and self.app.screen is self:
+            await self.session.mark_read(self.current, row)
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────────
+
+    @on(Composer.Submitted, "#composer")
+    async def send(self, event: Composer.Submitted) -> None:
+        """Send, or change the message that is being edited."""
+        if self.current is None:
+            return
+        portal, reply, edit = self.current, self.replying, self.editing
+        self.query_one("#composer", Composer).load("")
+        self._write("", reply=None, edit=None)
+        if edit is not None:
+            await self.session.edit(portal, edit, event.text)
+        else:
+            await self.session.send(portal, event.text, reply)
+            self.query_one(Timeline).to_bottom()
+        self._draft = ""
+        await self._keep_draft()
+
+    def _write(self, hint: str, *, reply: SourceId | None, edit: SourceId | None) -> None:
+        self.replying, self.editing = reply, edit
+        self.query_one(Hint).show(hint)
+
+    def start_reply(self, entry: Entry) -> None:
+        """Answer a message."""
+        name = tr("You") if entry.own else words.name_of(entry.sender)
+        text = words.snippet(entry.event, entry.text) if isinstance(entry.event, Message) else ""
+        self._write(tr("↩ Reply to {name}: {text}", name=name, text=text), reply=entry.id, edit=None)
+        self.to_composer()
+
+    def start_edit(self, entry: Entry) -> None:
+        """Change an own message."""
+        if entry.own and not entry.deleted:
+            self._write(tr("✎ Editing · Esc cancels"), reply=None, edit=entry.id)
+            self.query_one("#composer", Composer).load(entry.text)
+            self.to_composer()
+
+    def to_composer(self) -> None:
+        """Go back to writing."""
+        self.query_one(Timeline).select(None)
+        self.query_one("#composer", Composer).focus()
+
+    @on(Timeline.Left)
+    def on_timeline_left(self, event: Timeline.Left) -> None:
+        """Go on writing with what was typed."""
+        composer = self.query_one("#composer", Composer)
+        composer.focus()
+        if event.typed:
+            composer.insert(event.typed)
+
+    @on(Composer.LeftUpwards)
+    def on_composer_left(self) -> None:
+        """Go from the empty composer to the newest message."""
+        timeline = self.query_one(Timeline)
+        timeline.focus()
+        timeline.action_select(-1)
+
+    @on(Groups.Opened)
+    async def on_group_opened(self, event: Groups.Opened) -> None:
+        """Show the group."""
+        await self.open_group(event.portal)
+
+    # ── keys ────────────────────────────────────────────────────────────────────────────────────
+
+    def action_page(self, direction: int) -> None:
+        """Scroll the timeline by a screen."""
+        timeline = self.query_one(Timeline)
+        (timeline.scroll_page_up if direction < 0 else timeline.scroll_page_down)(animate=False)
+
+    async def action_back(self) -> None:
+        """Go one step back: selection, edit, people, list of groups."""
+        if self.editing is not None or self.replying is not None:
+            if self.editing is not None:
+                self.query_one("#composer", Composer).load("")
+            self._write("", reply=None, edit=None)
+        elif self.has_class("-people"):
+            await self.action_people()
+        elif self.has_class("-narrow"):
+            self.action_groups()
+
+    def action_groups(self) -> None:
+        """Go to the list of groups, or back from it."""
+        groups = self.query_one(Groups)
+        away = groups.has_focus
+        self.set_class(away, "-in-chat")
+        self.set_class(not away, "-in-list")
+        if away:
+            self.query_one("#composer", Composer).focus()
+        else:
+            self.call_after_refresh(groups.focus)
+
+    async def action_people(self) -> None:
+        """Show or hide who is here."""
+        self.toggle_class("-people")
+        if self.current is not None:
+            await self._show_people(self.current)
+
+    def action_bottom(self) -> None:
+        """Go to the newest message."""
+        self.query_one(Timeline).to_bottom()
+
+    async def on_key(self, event: events.Key) -> None:
+        """Do what only this session offers."""
+        for key, _, act in self.session.extra_actions():
+            if event.key == key:
+                event.stop()
+                await act()
+                self._show_keys()
+                return
+
+    @on(Footer.Pressed)
+    def press(self, event: Footer.Pressed) -> None:
+        """Do what a label in the footer says."""
+        self.app.simulate_key(event.key.lower())
+
+    def _show_keys(self) -> None:
+        extra = [(key.upper(), label) for key, label, _ in self.session.extra_actions()]
+        keys = [*extra, ("F1", tr("Help")), ("F2", tr("People")), ("Ctrl+P", tr("All commands"))]
+        keys += [("Ctrl+L", "English" if self.setting.rtl else "العربية"), ("Ctrl+Q", tr("Quit"))]
+        self.query_one(Footer).show(tuple(keys[:6]))
+
+    def repaint_all(self) -> None:
+        """Paint everything anew in another language, mode or theme."""
+        self.set_class(self.setting.rtl, "-rtl")
+        for widget in self.query(PaintedWidget):
+            widget.repaint(layout=True)
+        self._show_keys()
+        self.query_one(Timeline).repaint()
+
+    async def on_unmount(self) -> None:
+        """Keep what was being written."""
+        await self._keep_draft()

@@ -1,0 +1,391 @@
+"""What the widgets need of the world, and the session that gives it from a store; widgets never do I/O."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from fallback.core import health
+from fallback.core.events import (
+    Edit,
+    Event,
+    Identity,
+    Message,
+    Origin,
+    Reaction,
+    Receipt,
+    ReceiptKind,
+    Redaction,
+    Vote,
+)
+from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId, UserId
+from fallback.core.outbox import Delivery
+from fallback.core.ports import Clock, Portal, Store, TimelineRow
+from fallback.text import sanitise
+from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
+from fallback.tui.views import BannerKind, BannerView, GroupView, Hit, PersonView, Presence
+
+Action = tuple[str, str, Callable[[], Awaitable[None]]]
+"""A key, its label and what it does."""
+
+MATRIX = "matrix"
+LOOKED_BACK = 200
+"""Rows that unread counts look at."""
+
+
+class Session(Protocol):
+    """Everything that the client shows and does; see ``tui.views`` for the values."""
+
+    me: UserId
+
+    async def groups(self) -> list[GroupView]:
+        """List the groups, the one with the newest message first."""
+        ...
+
+    async def timeline(self, portal: PortalId, before: int = 0, limit: int = 200) -> list[TimelineRow]:
+        """Give the newest rows (below ``before``, if not 0), oldest first."""
+        ...
+
+    async def people(self, portal: PortalId) -> list[PersonView]:
+        """List who belongs to a group."""
+        ...
+
+    async def banner(self) -> BannerView:
+        """Say how all of it stands."""
+        ...
+
+    async def send(self, portal: PortalId, text: str, reply_to: SourceId | None = None) -> None:
+        """Write a message; it is in the timeline when this returns."""
+        ...
+
+    async def react(self, portal: PortalId, target: SourceId, key: str) -> None:
+        """Put an emoji under a message; an empty one takes it back."""
+        ...
+
+    async def edit(self, portal: PortalId, target: SourceId, text: str) -> None:
+        """Change an own message."""
+        ...
+
+    async def redact(self, portal: PortalId, target: SourceId) -> None:
+        """Delete a message."""
+        ...
+
+    async def vote(self, portal: PortalId, target: SourceId, options: Sequence[str]) -> None:
+        """Choose in a poll."""
+        ...
+
+    async def mark_read(self, portal: PortalId, row: int) -> None:
+        """Say that everything up to ``row`` was seen."""
+        ...
+
+    async def read_up_to(self, portal: PortalId) -> int:
+        """Give the row up to which everything was seen."""
+        ...
+
+    async def retry(self, delivery: DeliveryId) -> None:
+        """Try a failed message again."""
+        ...
+
+    async def drop(self, delivery: DeliveryId) -> None:
+        """Give a failed message up."""
+        ...
+
+    async def search(self, query: str, portal: PortalId | None = None, limit: int = 50) -> list[Hit]:
+        """Find messages by their words, newest first."""
+        ...
+
+    async def get(self, key: str) -> str:
+        """Read a small fact of the client (a draft, a setting); empty where there is none."""
+        ...
+
+    async def put(self, key: str, value: str) -> None:
+        """Keep a small fact of the client."""
+        ...
+
+    async def connect(self) -> None:
+        """Go to the network; called after the first frame."""
+        ...
+
+    def changes(self) -> AsyncIterator[Change]:
+        """Give what changes, for ever."""
+        ...
+
+    def extra_actions(self) -> list[Action]:
+        """Offer what only this session can do (the demo's outage)."""
+        ...
+
+
+class StoreSession:
+    """A session over the profile's store: it opens and writes with every network down.
+
+    The owner runs the loops that deliver and sync, and tells the session of what they see.
+
+    Args:
+        ring: tells the outbox that something is due.
+        connecting: starts the loops; awaited once after the first frame.
+        roster: gives a portal's people; without it, they are gathered from the timeline.
+        actions: keys that only this session offers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        me: UserId,
+        *,
+        name: str = "",
+        ring: Callable[[], None] = lambda: None,
+        connecting: Callable[[], Awaitable[None]] | None = None,
+        roster: Callable[[Portal], Awaitable[list[PersonView]]] | None = None,
+        actions: Callable[[], list[Action]] = list,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.me = me
+        self.identity = Identity(name=name, mxid=me, me=True)
+        self.ring = ring
+        self.extra_actions = actions
+        self._connecting = connecting
+        self._roster = roster
+        self._health = health.Health(state=health.State.UNKNOWN)
+        self._online: float | None = None
+        self._reached = (0, 0)
+        self._aliases: dict[tuple[PortalId, SourceId], SourceId] = {}
+        self._listeners: set[asyncio.Queue[Change]] = set()
+
+    # ── what the owner tells ────────────────────────────────────────────────────────────────────
+
+    def tell(self, change: Change) -> None:
+        """Pass a change on to everybody who listens."""
+        for listener in self._listeners:
+            listener.put_nowait(change)
+
+    def on_timeline(self, portal: PortalId) -> None:
+        """Take note that a portal's rows or their states have changed."""
+        for change in (TimelineChanged(portal), GroupsChanged(), BannerChanged()):
+            self.tell(change)
+
+    def on_people(self, portal: PortalId) -> None:
+        """Take note that a portal's members have changed."""
+        self.tell(PeopleChanged(portal))
+        self.tell(BannerChanged())
+
+    def on_health(self, verdict: health.Health) -> None:
+        """Take note of how WhatsApp is."""
+        self._health = verdict
+        self.tell(BannerChanged())
+
+    def on_online(self, seconds: float | None) -> None:
+        """Take note of the homeserver: ``None`` when syncing works, else seconds until the next try."""
+        self._online = seconds
+        self.tell(BannerChanged())
+
+    def on_reached(self, reached: int, members: int) -> None:
+        """Take note of how many of the group are here."""
+        self._reached = (reached, members)
+        self.tell(BannerChanged())
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+    async def groups(self) -> list[GroupView]:
+        """List the groups, the one with the newest message first."""
+        found = [await self._group(portal) for portal in await self.store.portals()]
+        return sorted(found, key=lambda group: -group.at)
+
+    async def timeline(self, portal: PortalId, before: int = 0, limit: int = 200) -> list[TimelineRow]:
+        """Give the newest rows (below ``before``, if not 0), oldest first, pointing at ids of this timeline."""
+        rows = await self.store.timeline(portal, before=before, limit=limit)
+        known = {row.event.id for row in rows}
+        by_row = {row.row: row.event.id for row in rows}
+        return [await self._pointed(portal, row, known, by_row) for row in rows]
+
+    async def people(self, portal: PortalId) -> list[PersonView]:
+        """List who belongs to a group."""
+        if self._roster is not None:
+            place = await self._portal(portal)
+            return await self._roster(place)
+        seen: dict[str, PersonView] = {}
+        for row in await self.store.timeline(portal, limit=LOOKED_BACK * 5):
+            who = row.event.sender
+            if who.key and who.key not in seen:
+                presence = Presence.HERE if who.mxid else Presence.MISSING
+                seen[who.key] = PersonView(
+                    name=who.name or who.key, contact=who.phone or who.mxid, presence=presence,
+                    me=who.mxid == self.me,
+                )  # fmt: skip
+        return sorted(seen.values(), key=lambda one: (not one.me, one.presence, one.name))
+
+    async def banner(self) -> BannerView:
+        """Say how all of it stands; our own connection goes before WhatsApp's."""
+        waiting = await self.store.pending(MATRIX)
+        reached, members = self._reached
+        view = BannerView(
+            waiting=waiting, held=await self.store.pending() - waiting, reached=reached, members=members,
+            since=int(self._health.at * 1000), why=self._health.why,
+        )  # fmt: skip
+        if self._online is not None:
+            kind = BannerKind.RECONNECTING if 0 < self._online < 60 else BannerKind.OFFLINE
+            return replace(view, kind=kind, seconds=round(self._online))
+        kinds = {
+            health.State.UP: BannerKind.MIRRORING,
+            health.State.DEGRADED: BannerKind.DEGRADED,
+            health.State.DOWN: BannerKind.DOWN,
+            health.State.RECOVERING: BannerKind.RECOVERING,
+            health.State.UNKNOWN: BannerKind.OK,
+        }
+        return replace(view, kind=kinds[self._health.state])
+
+    async def search(self, query: str, portal: PortalId | None = None, limit: int = 50) -> list[Hit]:
+        """Find messages by their words, newest first."""
+        names = {one.id: one.name for one in await self.store.portals()}
+        rows = await self.store.search(query, portal, limit=limit)
+        return [Hit(portal=row.portal, group=names.get(row.portal, ""), row=row) for row in rows]
+
+    async def get(self, key: str) -> str:
+        """Read a small fact of the client."""
+        return await self.store.get(f"tui.{key}") or ""
+
+    async def put(self, key: str, value: str) -> None:
+        """Keep a small fact of the client."""
+        await self.store.put(f"tui.{key}", value or None)
+
+    async def read_up_to(self, portal: PortalId) -> int:
+        """Give the row up to which everything was seen."""
+        return int(await self.get(f"read.{portal}") or 0)
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, portal: PortalId, text: str, reply_to: SourceId | None = None) -> None:
+        """Write a message: recorded with its delivery in one transaction, so it shows at once."""
+        await self._say(portal, Message, text=sanitise(text), reply_to=reply_to)
+
+    async def react(self, portal: PortalId, target: SourceId, key: str) -> None:
+        """Put an emoji under a message."""
+        await self._say(portal, Reaction, target=target, key=key)
+
+    async def edit(self, portal: PortalId, target: SourceId, text: str) -> None:
+        """Change an own message."""
+        await self._say(portal, Edit, target=target, text=sanitise(text))
+
+    async def redact(self, portal: PortalId, target: SourceId) -> None:
+        """Delete a message."""
+        await self._say(portal, Redaction, target=target)
+
+    async def vote(self, portal: PortalId, target: SourceId, options: Sequence[str]) -> None:
+        """Choose in a poll."""
+        await self._say(portal, Vote, target=target, options=tuple(options))
+
+    async def mark_read(self, portal: PortalId, row: int) -> None:
+        """Say that everything up to ``row`` was seen."""
+        if row > await self.read_up_to(portal):
+            await self.put(f"read.{portal}", str(row))
+            self.tell(GroupsChanged())
+
+    async def retry(self, delivery: DeliveryId) -> None:
+        """Try a failed message again."""
+        await self.store.retry(delivery)
+        self.ring()
+
+    async def drop(self, delivery: DeliveryId) -> None:
+        """Give a failed message up."""
+        await self.store.drop(delivery)
+        self.tell(BannerChanged())
+
+    # ── living ──────────────────────────────────────────────────────────────────────────────────
+
+    async def connect(self) -> None:
+        """Start the owner's loops."""
+        if self._connecting is not None:
+            await self._connecting()
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """Give what changes, until the consumer stops."""
+        queue: asyncio.Queue[Change] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._listeners.discard(queue)
+
+    async def _say(self, portal: PortalId, kind: type[Event], **fields: Any) -> None:
+        place = await self._portal(portal)
+        own = f"fb{secrets.token_hex(15)}"
+        event: Any = kind(
+            id=SourceId(own), chat=ChatId(place.room), sender=self.identity, at=self.clock.now(),
+            origin=Origin.MATRIX, **fields,
+        )  # fmt: skip
+        delivery = Delivery(id=DeliveryId(own), portal=portal, target=MATRIX, event=event)
+        await self.store.record(portal, event, [delivery])
+        self.on_timeline(portal)
+        self.ring()
+
+    async def _portal(self, portal: PortalId) -> Portal:
+        return next(one for one in await self.store.portals() if one.id == portal)
+
+    async def _group(self, portal: Portal) -> GroupView:
+        rows = await self.store.timeline(portal.id, limit=LOOKED_BACK)
+        read = await self.read_up_to(portal.id)
+        said = [row.event for row in rows if isinstance(row.event, Message)]
+        unread = [
+            row.event
+            for row in rows
+            if row.row > read and isinstance(row.event, Message) and row.event.sender.mxid != self.me
+        ]
+        named = [event for event in unread if self._names_us(event)]
+        last = said[-1] if said else None
+        return GroupView(
+            portal=portal.id, name=portal.name, unread=len(unread) if read else 0,
+            mentions=len(named) if read else 0, last=summary(last) if last else "",
+            last_sender=last.sender.name if last else "", at=last.at if last else 0,
+            draft=bool(await self.get(f"draft.{portal.id}")),
+        )  # fmt: skip
+
+    def _names_us(self, event: Message) -> bool:
+        return event.mentions_all or any(one.mxid == self.me for one in event.mentions)
+
+    async def _pointed(
+        self, portal: PortalId, row: TimelineRow, known: set[SourceId], by_row: dict[int, SourceId]
+    ) -> TimelineRow:
+        """Turn the ids that an event points to into those of the rows that it means."""
+        event = row.event
+        match event:
+            case Edit() | Reaction() | Redaction() | Vote() if event.target not in known:
+                target = await self._own_id(portal, event.target, by_row)
+                return replace(row, event=replace(event, target=target))
+            case Message(reply_to=str() as quoted) if quoted not in known:
+                return replace(row, event=replace(event, reply_to=await self._own_id(portal, quoted, by_row)))
+            case Receipt(kind=ReceiptKind.READ):
+                targets = [await self._own_id(portal, one, by_row) for one in event.targets]
+                return replace(row, event=replace(event, targets=tuple(targets)))
+            case _:
+                return row
+
+    async def _own_id(self, portal: PortalId, source: SourceId, by_row: dict[int, SourceId]) -> SourceId:
+        key = (portal, source)
+        if key not in self._aliases:
+            for origin in Origin:
+                row = await self.store.row_of(portal, origin, source)
+                if row:
+                    found = by_row.get(row)
+                    if found is None:
+                        there = await self.store.timeline(portal, before=row + 1, limit=1)
+                        found = there[0].event.id if there else source
+                    self._aliases[key] = found
+                    break
+        return self._aliases.get(key, source)
+
+
+def summary(event: Message) -> str:
+    """Say a message in one line."""
+    if event.deleted:
+        return "🚫"
+    if event.poll:
+        return f"📊 {event.poll.question}"
+    if event.location:
+        return f"📍 {event.location.name}"
+    if event.attachment:
+        return f"📎 {event.text or event.attachment.filename}"
+    return next((line for line in event.text.splitlines() if line.strip()), "")

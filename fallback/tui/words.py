@@ -1,0 +1,238 @@
+"""Events, times and sizes in words of the interface's language; no I/O."""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import assert_never
+
+from fallback.core.events import (
+    Attachment,
+    GroupChange,
+    Identity,
+    MediaKind,
+    Membership,
+    MembershipChange,
+    Message,
+    Notice,
+    Setting,
+)
+from fallback.locale import ntr, tr
+from fallback.tui.fold import Tick
+from fallback.tui.views import BannerKind, BannerView, PersonView, Presence
+
+
+def name_of(who: Identity) -> str:
+    """Give what people call somebody."""
+    return who.name or who.phone or who.mxid or who.lid or tr("Somebody")
+
+
+def clock_time(at: int, zone: tzinfo | None) -> str:
+    """Give the time of day."""
+    return datetime.fromtimestamp(at / 1000, zone).strftime("%H:%M")
+
+
+def day(at: int, now: int, zone: tzinfo | None) -> str:
+    """Give the date as a divider shows it."""
+    date = datetime.fromtimestamp(at / 1000, zone).date()
+    ago = (datetime.fromtimestamp(now / 1000, zone).date() - date).days
+    if ago == 0:
+        return tr("Today")
+    if ago == 1:
+        return tr("Yesterday")
+    weekday = _weekdays()[date.weekday()]
+    month = _months()[date.month - 1]
+    return tr("{weekday}, {day} {month} {year}", weekday=weekday, day=date.day, month=month, year=date.year)
+
+
+def _weekdays() -> Sequence[str]:
+    return (
+        tr("Monday"), tr("Tuesday"), tr("Wednesday"), tr("Thursday"), tr("Friday"), tr("Saturday"), tr("Sunday"),
+    )  # fmt: skip
+
+
+def _months() -> Sequence[str]:
+    return (
+        tr("January"), tr("February"), tr("March"), tr("April"), tr("May"), tr("June"),
+        tr("July"), tr("August"), tr("September"), tr("October"), tr("November"), tr("December"),
+    )  # fmt: skip
+
+
+def size(count: int) -> str:
+    """Give a file's size."""
+    if count < 1024:
+        return ntr("{count} byte", "{count} bytes", count)
+    if count < 1024 * 1024:
+        return tr("{size} KB", size=round(count / 1024))
+    return tr("{size} MB", size=f"{count / 1024 / 1024:.1f}")
+
+
+def duration(ms: int) -> str:
+    """Give a recording's length."""
+    return f"{ms // 60_000}:{ms // 1000 % 60:02d}"
+
+
+def attachment(file: Attachment) -> str:
+    """Say what a file is, in one line."""
+    glyph, word = _kind(file.kind)
+    parts = [file.filename or word]
+    if file.duration_ms:
+        parts.append(duration(file.duration_ms))
+    if file.size:
+        parts.append(size(file.size))
+    if not file.source:
+        parts.append(tr("not in the export"))
+    return f"{glyph} " + " · ".join(parts)
+
+
+def _kind(kind: MediaKind) -> tuple[str, str]:
+    match kind:
+        case MediaKind.IMAGE:
+            return "📷", tr("Photo")
+        case MediaKind.VIDEO:
+            return "🎬", tr("Video")
+        case MediaKind.GIF:
+            return "🎞", tr("GIF")
+        case MediaKind.AUDIO:
+            return "🎵", tr("Audio")
+        case MediaKind.VOICE:
+            return "🎤", tr("Voice message")
+        case MediaKind.DOCUMENT:
+            return "📄", tr("Document")
+        case MediaKind.STICKER:
+            return "🏷", tr("Sticker")
+        case MediaKind.CONTACT:
+            return "👤", tr("Contact")
+        case _:
+            assert_never(kind)
+
+
+def snippet(event: Message, text: str) -> str:
+    """Say a message in one line, for quotes and lists."""
+    if event.poll:
+        return f"📊 {event.poll.question}"
+    if event.location:
+        return f"📍 {event.location.name or tr('Location')}"
+    if event.attachment and not text:
+        return attachment(event.attachment)
+    return " ".join(text.split())
+
+
+def system(event: Membership | GroupChange | Notice) -> str:
+    """Say what a system line says."""
+    match event:
+        case Notice():
+            return event.text
+        case Membership() | GroupChange() if event.text:
+            return event.text
+        case Membership():
+            return _membership(event)
+        case GroupChange():
+            return _setting(event)
+        case _:
+            assert_never(event)
+
+
+def _membership(event: Membership) -> str:
+    who = name_of(event.sender)
+    members = tr(", ").join(name_of(one) for one in event.members) or who
+    match event.change:
+        case MembershipChange.CREATED:
+            return tr("{who} created the group", who=who)
+        case MembershipChange.ADDED:
+            return tr("{who} added {members}", who=who, members=members)
+        case MembershipChange.REMOVED:
+            return tr("{who} removed {members}", who=who, members=members)
+        case MembershipChange.LEFT:
+            return tr("{members} left", members=members)
+        case MembershipChange.JOINED_BY_LINK:
+            return tr("{members} joined", members=members)
+        case MembershipChange.INVITED:
+            return tr("{who} invited {members}", who=who, members=members)
+        case MembershipChange.PROMOTED:
+            return tr("{members} is now an admin", members=members)
+        case MembershipChange.DEMOTED:
+            return tr("{members} is no longer an admin", members=members)
+        case MembershipChange.NUMBER_CHANGED:
+            return tr("{members} changed their number", members=members)
+        case _:
+            assert_never(event.change)
+
+
+def _setting(event: GroupChange) -> str:
+    who = name_of(event.sender)
+    match event.setting:
+        case Setting.SUBJECT:
+            return tr("{who} named the group “{value}”", who=who, value=event.value)
+        case Setting.DESCRIPTION:
+            return tr("{who} changed the description", who=who)
+        case Setting.ICON:
+            return tr("{who} changed the group's picture", who=who)
+        case Setting.ANNOUNCE_ONLY:
+            return tr("{who} changed who may write", who=who)
+        case Setting.EDIT_LOCKED:
+            return tr("{who} changed who may edit the group", who=who)
+        case Setting.DISAPPEARING:
+            return tr("{who} changed the timer of disappearing messages", who=who)
+        case Setting.PIN:
+            return tr("{who} pinned a message", who=who)
+        case _:
+            assert_never(event.setting)
+
+
+TICKS = {Tick.NONE: "", Tick.QUEUED: "🕓", Tick.SENT: "✓", Tick.READ: "✓✓", Tick.FAILED: "⚠"}
+
+
+def tick(mark: Tick) -> str:
+    """Say what a tick means."""
+    match mark:
+        case Tick.NONE:
+            return ""
+        case Tick.QUEUED:
+            return tr("waiting on this computer")
+        case Tick.SENT:
+            return tr("on the server")
+        case Tick.READ:
+            return tr("read")
+        case Tick.FAILED:
+            return tr("not sent")
+        case _:
+            assert_never(mark)
+
+
+def presence(person: PersonView) -> tuple[str, str]:
+    """Give a glyph and a word for where a person is."""
+    match person.presence:
+        case Presence.HERE:
+            return "●", tr("here")
+        case Presence.INVITED:
+            return "◌", tr("invited")
+        case Presence.MISSING:
+            return "✗", tr("missing")
+        case _:
+            assert_never(person.presence)
+
+
+def banner(view: BannerView) -> tuple[str, str, str]:
+    """Give the banner's glyph, its sentence and what to do next, with the key."""
+    queued = ntr("{count} message waits here", "{count} messages wait here", view.waiting) if view.waiting else ""
+    held = ntr("{count} waits for WhatsApp", "{count} wait for WhatsApp", view.held) if view.held else ""
+    extra = "".join(f" · {part}" for part in (queued, held) if part)
+    match view.kind:
+        case BannerKind.OK:
+            return "●", tr("Matrix OK") + extra, tr("F1 help")
+        case BannerKind.MIRRORING:
+            return "●", tr("WhatsApp OK, mirroring") + extra, tr("F1 help")
+        case BannerKind.DEGRADED:
+            return "◐", tr("WhatsApp is unsteady, keep this open") + extra, tr("F2 who is here")
+        case BannerKind.DOWN:
+            here = tr("{here} of {all} reached", here=view.reached, all=view.members)
+            team = tr("WhatsApp DOWN, the team is HERE")
+            return "■", team + (f" · {here}" if view.members else "") + extra, tr("F2 who is missing")
+        case BannerKind.RECOVERING:
+            return "◑", tr("WhatsApp is coming back, stay here for now") + extra, tr("F2 who is here")
+        case BannerKind.RECONNECTING:
+            again = ntr("Reconnecting in {count} second", "Reconnecting in {count} seconds", view.seconds)
+            return "↻", again + extra, tr("keep writing, nothing is lost")
+        case BannerKind.OFFLINE:
+            return "✗", tr("OFFLINE") + extra, tr("keep writing, nothing is lost")
+        case _:
+            assert_never(view.kind)
