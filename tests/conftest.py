@@ -1,6 +1,7 @@
 """Every test has folders of its own; nobody's profile is touched."""
 
 import pytest
+from live_synapse import live  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """A real Synapse for tests, one for the whole session.
 
-In a ``conftest.py``: ``from tests.live_synapse import live  # noqa: F401``.  A test module that uses ``live`` has
+``tests/conftest.py`` offers it to all of them.  A test module that uses ``live`` has
 ``pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]``, so that all of them share one server.
 Tests that kill their homeserver make their own ``ManagedHomeserver(tmp_path)``.
 """
@@ -33,6 +33,7 @@ class Live:
         self.url = server.url
         self.server_name = server.server_name
         self.as_token = server.as_token
+        self._owner: tuple[str, str, str] | None = None
 
     async def account(self, name: str = "person", *, display_name: str = "") -> Account:
         """Make an account that no other test has."""
@@ -43,6 +44,12 @@ class Live:
         account = await self.account(name, display_name=display_name)
         token, device = await self.server.login(account.user, account.password)
         return account.user, token, device
+
+    async def owner(self) -> tuple[str, str, str]:
+        """Give one signed-in account for all tests that don't care whose it is (hashing a password takes long)."""
+        if self._owner is None:
+            self._owner = await self.signed_in("owner")
+        return self._owner
 
     def ghost(self, name: str = "ghost") -> str:
         """Give a ghost's user id that no other test has; it is not registered yet."""

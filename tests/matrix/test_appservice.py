@@ -3,12 +3,12 @@ import os
 import signal
 
 import pytest
+from live_synapse import Live
 
 from fallback.errors import AuthError
 from fallback.homeserver import ManagedHomeserver
 from fallback.matrix.appservice import DEVICE, Appservice
 from fallback.matrix.http import MatrixHttp, RefusedError
-from tests.live_synapse import Live
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
 
@@ -44,7 +44,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(live):
-    owner, token, _ = await live.signed_in("owner")
+    owner, token, _ = await live.owner()
     made = await Scene(live, owner, token).open()
     yield made
     await made.appservice.close()
@@ -87,7 +87,7 @@ async def test_a_room_can_have_many_ghosts_each_with_its_name(scene):
 
 
 async def test_joining_and_leaving_twice_is_harmless_and_power_is_asked_for(live):
-    owner, token, _ = await live.signed_in("owner")
+    owner, token, _ = await live.owner()
     scene = await Scene(live, owner, token).open(power_level_content_override={"invite": 50})
     first = await scene.joined_ghost()
     await scene.appservice.join(scene.room, first)
@@ -104,7 +104,7 @@ async def test_joining_and_leaving_twice_is_harmless_and_power_is_asked_for(live
 
 
 async def test_a_ghost_with_the_power_invites_and_again_harmlessly(live):
-    owner, token, _ = await live.signed_in("owner")
+    owner, token, _ = await live.owner()
     scene = await Scene(live, owner, token).open()
     first, second = await scene.joined_ghost(), live.ghost()
     await scene.appservice.ensure_ghost(second, "Omar")

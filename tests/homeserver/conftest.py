@@ -1,1 +1,0 @@
-from tests.live_synapse import live  # noqa: F401
