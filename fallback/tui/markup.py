@@ -43,3 +43,8 @@ def runs(text: str, base: Style) -> list[Run]:
     if at < len(text):
         found.append((text[at:], base))
     return found
+
+
+def bare(text: str) -> str:
+    """Give a text without its marks, for quotes and lists."""
+    return "".join(part for part, _ in runs(text, Style.null()))

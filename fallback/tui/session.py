@@ -24,6 +24,7 @@ from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId, UserId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Portal, Store, TimelineRow
 from fallback.text import sanitise
+from fallback.tui.markup import bare
 from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
 from fallback.tui.views import BannerKind, BannerView, GroupView, Hit, PersonView, Presence
 
@@ -388,4 +389,4 @@ def summary(event: Message) -> str:
         return f"📍 {event.location.name}"
     if event.attachment:
         return f"📎 {event.text or event.attachment.filename}"
-    return next((line for line in event.text.splitlines() if line.strip()), "")
+    return bare(next((line for line in event.text.splitlines() if line.strip()), ""))

@@ -16,6 +16,7 @@ from fallback.core.events import (
     Setting,
 )
 from fallback.locale import ntr, tr
+from fallback.tui import markup
 from fallback.tui.fold import Tick
 from fallback.tui.views import BannerKind, BannerView, PersonView, Presence
 
@@ -113,7 +114,7 @@ def snippet(event: Message, text: str) -> str:
         return f"📍 {event.location.name or tr('Location')}"
     if event.attachment and not text:
         return attachment(event.attachment)
-    return " ".join(text.split())
+    return " ".join(markup.bare(text).split())
 
 
 def system(event: Membership | GroupChange | Notice) -> str:
