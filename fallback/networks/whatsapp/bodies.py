@@ -1,5 +1,6 @@
 """Understands a record's body: text, media, poll, place, call, contact or what is left of it."""
 
+import functools
 import re
 from typing import Final
 
@@ -162,10 +163,12 @@ def _attached(text: str, line: str, rest: str) -> Body | None:
     return None
 
 
+@functools.cache
 def _tails() -> frozenset[str]:
     return frozenset(fold(after.strip()) for before, after, _ in frames("attached") if not before)
 
 
+@functools.cache
 def _wordless() -> list[tuple[str, str, str]]:
     """Give the wordings without brackets (Persian before the name, Tamil after it)."""
     return [f for f in frames("attached") if "(" not in f[1]]
@@ -195,6 +198,7 @@ def _token_word(word: str, before: str, filename: str) -> bool:
     return before[-1:] in _MARK and bool(before) and bool(re.match(r"[0-9]{8}-", filename))
 
 
+@functools.cache
 def _attached_words() -> frozenset[str]:
     return frozenset(fold(f[0].strip("< :：")) for f in frames("ios_attached"))
 
@@ -293,6 +297,7 @@ def _deleted_by_admin(bare: str, rest: str) -> Body | None:
     return None
 
 
+@functools.cache
 def _admin_frames() -> tuple[tuple[str, str, str], ...]:
     return tuple((b, fold(a) if a.strip() else "", c) for b, a, c in frames("deleted_by_admin") if len(b) + len(a) > 10)
 

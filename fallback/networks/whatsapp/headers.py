@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -37,7 +38,7 @@ _CANDIDATES = ((_BRACKET, False), (_BRACKET_TIME, True), (_PLAIN, False), (_PLAI
 _MARK_BYTES = rb"(?:\xe2\x80[\x8e\x8f\xaa-\xae]|\xd8\x9c|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf)"
 _SPACE_BYTES = rb"(?: |\xc2\xa0|\xe2\x80[\xaf\x87-\x8a]|\xe3\x80\x80)"
 _PERIOD_BYTES = rb"[^\n\[\]0-9]{1,40}?"
-_SENDER_BYTES = rb"(?:([^:\r\n]{1,300}+):(?: |(?=\r?\n)))?"
+_SENDER_BYTES = rb"(?:([^:\r\n]+):(?: |(?=\r?\n)))?"
 _PERIOD = "\0"
 _PERIOD_WORDS: Final = MORNING | AFTERNOON | NOON | NIGHT
 
@@ -79,19 +80,21 @@ class Header(msgspec.Struct, frozen=True):
     """A file's learnt header.
 
     Args:
-        body: the pattern after the line end: groups date, time, sender.
+        exact: the pattern after the line end as the sample's headers stand, mark for mark; fast.
+        loose: the same with any marks and any spaces; for the headers that ``exact`` misses.
         words: day-period words that no table knows, learnt from the file: word -> "am" or "pm".
         seen: how many headers of this shape the sample held.
     """
 
     shape: Shape
-    body: bytes
+    exact: bytes
+    loose: bytes
     words: dict[str, str]
     seen: int
 
-    def compile(self, terminator: bytes) -> "re.Pattern[bytes]":
-        """Compile the one pattern that splits the file into records."""
-        return re.compile(terminator + self.body)
+    def compile(self, terminator: bytes, *, loose: bool = False) -> "re.Pattern[bytes]":
+        """Compile the one pattern that splits the file into records: groups date, time, label."""
+        return re.compile(terminator + (self.loose if loose else self.exact))
 
 
 def normalise(text: str) -> str:
@@ -102,7 +105,7 @@ def normalise(text: str) -> str:
 def learn(lines: list[bytes]) -> Header | None:
     """Find the shape that most header-like lines share; the file's first line weighs more."""
     counts: Counter[Shape] = Counter()
-    marks: set[Shape] = set()
+    heads: dict[Shape, Counter[str]] = {}
     samples: dict[Shape, list[tuple[str, str]]] = {}
     first = True
     for line in lines:
@@ -113,8 +116,7 @@ def learn(lines: list[bytes]) -> Header | None:
         shape, head, when = found
         counts[shape] += 4 if first else 1
         first = False
-        if MARKS.search(head):
-            marks.add(shape)
+        heads.setdefault(shape, Counter())[_raw_skeleton(head, shape)] += 1
         samples.setdefault(shape, []).append(when)
     if not counts:
         return None
@@ -123,8 +125,9 @@ def learn(lines: list[bytes]) -> Header | None:
     twin = _twin(shape, counts)
     if twin:
         words, shape = _unknown_words(shape, twin, samples)
-    marked = bool(marks)
-    return Header(shape=shape, body=_pattern(shape, marked=marked), words=words, seen=counts.total())
+    loose = _pattern(shape)
+    exact = loose if twin else _exact(heads[shape], shape) or loose
+    return Header(shape=shape, exact=exact, loose=loose, words=words, seen=counts.total())
 
 
 def candidate(line: bytes) -> tuple[Shape, str, tuple[str, str]] | None:
@@ -166,7 +169,7 @@ def candidate(line: bytes) -> tuple[Shape, str, tuple[str, str]] | None:
         year=year,
         zero=zero,
     )
-    return shape, raw[: match.end() + 6], ("/".join(numbers), f"{part['gap']}{part['hour']}{part['tail']}")
+    return shape, _head(raw, match.end()), ("/".join(numbers), f"{part['gap']}{part['hour']}{part['tail']}")
 
 
 def find_period(text: str) -> str:
@@ -182,6 +185,16 @@ def find_period(text: str) -> str:
             if len(word) > len(best) and word in _PERIOD_WORDS:
                 best = word
     return best
+
+
+def _head(raw: str, length: int) -> str:
+    """Cut the raw header, marks and all, that became ``length`` plain characters."""
+    seen = 0
+    for i, character in enumerate(raw):
+        if seen == length:
+            return raw[:i]
+        seen += 0 if MARKS.match(character) else 1
+    return raw
 
 
 def _has_word(tail: str) -> bool:
@@ -229,7 +242,87 @@ def _unknown_words(
     return words, msgspec.structs.replace(shape, **{field: mine[:start] + _PERIOD + mine[end:]})
 
 
-def _literal(text: str, *, marked: bool) -> bytes:
+_RUN: Final = re.compile("[0-9]+")
+_LEAD_MARKS: Final = re.compile("^[\u200e\u200f\ufeff]+")
+
+
+def _raw_skeleton(head: str, shape: Shape) -> str:
+    """Replace a raw header's digits and day-period word, and keep every mark and space as it is.
+
+    Returns:
+        The skeleton: ``N`` numbers of one or two digits, ``Y`` the four-digit year, NUL the day-period word.
+    """
+    text = _LEAD_MARKS.sub("", head.translate(_DIGITS))
+    runs = list(_RUN.finditer(text))
+    if _PERIOD in shape.gap + shape.tail:
+        at = _word_at(text, runs, shape)
+        if at is None:
+            return ""
+        text = text[: at[0]] + _PERIOD + text[at[1] :]
+    return _RUN.sub(lambda run: "Y" if len(run[0]) > 2 else "N", text)
+
+
+def _word_at(text: str, runs: list[re.Match[str]], shape: Shape) -> tuple[int, int] | None:
+    """Find where the day-period word stands: before the clock, after it, or between clock and date."""
+    clock = 3 if shape.clock[1] else 2
+    first = runs[clock - 1] if shape.time_first else (runs[2] if _PERIOD in shape.gap else runs[-1])
+    later = [run for run in runs if run.start() > first.start()]
+    end = later[0].start() if later else len(text)
+    word = find_period(normalise(text[first.end() : end]).rstrip(" ]-–—:"))
+    pattern = re.escape(word).replace("\\ ", "[ \u00a0\u202f\u2009]")
+    found = re.compile(pattern).search(text, first.end(), end) if word else None
+    return found.span() if found else None
+
+
+def _exact(skeletons: Counter[str], shape: Shape) -> bytes | None:
+    """Write the pattern of the one raw skeleton that all headers of the sample share; ``None`` where they differ."""
+    if len(skeletons) != 1:
+        return None
+    skeleton = next(iter(skeletons))
+    if not skeleton or any(c.isalpha() and c.isascii() and c not in "NYhminsR" for c in skeleton[:40].replace("klo", "")):
+        return None
+    digit = _digits_fast(shape.zero)
+    out: list[bytes] = []
+    numbers = 0
+    date_at, time_at = (3 if shape.clock[1] else 2, 0) if shape.time_first else (0, 3)
+    total = 6 if shape.clock[1] else 5
+    time_end = (time_at + (3 if shape.clock[1] else 2)) - 1
+    period_first = _PERIOD in shape.gap and not shape.time_first
+    for i, character in enumerate(skeleton):
+        if character in "NY":
+            if numbers == date_at:
+                out.append(b"(?P<date>")
+            if numbers == time_at and not period_first:
+                out.append(b"(?P<time>")
+            out.append(digit(4 if character == "Y" else 0))
+            if numbers == date_at + 2:
+                out.append(b")")
+            if numbers == time_end and not (_PERIOD in skeleton[i:]):
+                out.append(b")")
+            numbers += 1
+        elif character == _PERIOD:
+            out.append((b"(?P<time>" if period_first else b"") + _PERIOD_BYTES + (b"" if period_first else b")"))
+        else:
+            out.append(re.escape(character.encode()))
+    if numbers != total:
+        return None
+    lead = rb"(?:\xe2\x80[\x8e\x8f])?"
+    return lead + b"".join(out) + _SENDER_BYTES
+
+
+def _digits_fast(zero: int) -> "Callable[[int], bytes]":
+    if zero == 48:
+        return lambda count: b"[0-9]{4}" if count else b"[0-9]{1,2}"
+    first, last = chr(zero).encode(), chr(zero + 9).encode()
+    bytes_each = len(first)
+    fixed = b"".join(re.escape(bytes([b])) for b in first[:-1])
+    cls = b"[" + fixed + re.escape(first[-1:]) + b"-" + re.escape(last[-1:]) + b"]"
+    return lambda count: cls + (
+        b"{%d}" % (bytes_each * count) if count else b"{%d,%d}" % (bytes_each, bytes_each * 2)
+    )
+
+
+def _literal(text: str) -> bytes:
     out = []
     for character in text:
         if character == _PERIOD:
@@ -238,7 +331,7 @@ def _literal(text: str, *, marked: bool) -> bytes:
             out.append(_SPACE_BYTES)
         else:
             out.append(re.escape(character.encode()))
-    mark = _MARK_BYTES + b"{0,2}" if marked else b""
+    mark = _MARK_BYTES + b"{0,2}"
     return mark.join([b"", *out, b""]) if out else mark
 
 
@@ -249,34 +342,34 @@ def _digit(zero: int) -> bytes:
     return rb"(?:" + re.escape(first[:-1]) + b"[" + re.escape(first[-1:]) + b"-" + re.escape(last[-1:]) + b"])"
 
 
-def _pattern(shape: Shape, *, marked: bool) -> bytes:
+def _pattern(shape: Shape) -> bytes:
     """Write the pattern of a shape; spaces of any kind match, marks where the file has them."""
     digit = _digit(shape.zero)
     era = rb"(?:[A-Z]{1,2}|\xe4\xbb\xa4\xe5\x92\x8c|\xe5\xb9\xb3\xe6\x88\x90|\xe6\x98\xad\xe5\x92\x8c)?"
-    mark = _MARK_BYTES + b"{0,2}" if marked else b""
+    mark = _MARK_BYTES + b"{0,2}"
     numbers = [era + digit + (b"{4}" if i == shape.year else b"{1,2}") for i in range(3)]
     date = b"(?P<date>" + mark + numbers[0]
     for i in (0, 1):
-        date += _literal(shape.separators[i].rstrip(" "), marked=marked)
+        date += _literal(shape.separators[i].rstrip(" "))
         date += (_SPACE_BYTES + b"?" + mark if shape.separators[i].endswith(" ") else b"") + numbers[i + 1]
     date += b")"
     clock = digit + b"{1,2}"
-    clock += _literal(shape.clock[0], marked=marked) + digit + b"{1,2}"
+    clock += _literal(shape.clock[0]) + digit + b"{1,2}"
     if shape.clock[1]:
-        clock += _literal(shape.clock[1], marked=marked) + digit + b"{1,2}" + _literal(shape.clock[2], marked=marked)
+        clock += _literal(shape.clock[1]) + digit + b"{1,2}" + _literal(shape.clock[2])
     gap_before, gap_after = shape.gap, ""
     if _PERIOD in shape.gap and not shape.time_first:
         at = shape.gap.index(_PERIOD)
         gap_before, gap_after = shape.gap[:at], shape.gap[at:]
-    tail = _literal(shape.tail, marked=marked)
+    tail = _literal(shape.tail)
     if shape.time_first:
-        middle = b"(?P<time>" + clock + _literal(shape.gap, marked=marked) + b")"
+        middle = b"(?P<time>" + clock + _literal(shape.gap) + b")"
         middle += date + tail
     else:
-        middle = _literal(shape.first, marked=marked) + date + _literal(gap_before, marked=marked)
-        middle += b"(?P<time>" + _literal(gap_after, marked=marked) + clock + tail + b")"
+        middle = _literal(shape.first) + date + _literal(gap_before)
+        middle += b"(?P<time>" + _literal(gap_after) + clock + tail + b")"
     start = _MARK_BYTES + b"{0,3}" + (rb"\[" + _SPACE_BYTES + b"?" + mark if shape.bracket else b"")
-    end = mark + rb"\] ?" if shape.bracket else _literal(shape.close.rstrip(), marked=marked)
+    end = mark + rb"\] ?" if shape.bracket else _literal(shape.close.rstrip())
     if not shape.bracket:
         end += b"(?: |(?=\r?\n))" if shape.close.endswith(" ") and shape.close.strip() else b" "
     return start + middle + end + _SENDER_BYTES

@@ -43,8 +43,9 @@ class Dates:
 
     def feed(self, dates: Iterable[bytes]) -> None:
         """Add the dates of the next records."""
-        for text, group in groupby(dates):
-            self.counts[text] += sum(1 for _ in group)
+        dates = list(dates)
+        self.counts.update(dates)
+        for text, _ in groupby(dates):
             if text != self._last and len(self.runs) < _MAX_RUNS:
                 self.runs.append(fields(text.decode("utf-8", "replace"))[0])
                 self._last = text
@@ -79,6 +80,17 @@ def decide(
         why = tuple(f"{bad[o]:,} of {total:,} dates do not exist as {o}" for o in rest)
         return DateOrder(best, why)
     return _weigh(dates.runs, left, shape, language, this_year, bodies)
+
+
+def certain(dates: Dates, shape: Shape, this_year: int) -> bool:
+    """Say whether the dates so far allow one order alone, beyond doubt."""
+    order = decide(dates, shape, "", this_year)
+    if order.open:
+        return False
+    others = [o for o in ORDERS if o != order.order and shape.year in {-1, o.index("Y")}]
+    parsed = [(fields(text.decode("utf-8", "replace"))[0], count) for text, count in dates.counts.items()]
+    bad = {o: sum(n for numbers, n in parsed if to_day(numbers, o, this_year) == -1) for o in (*others, order.order)}
+    return bad[order.order] == 0 and all(bad[o] >= 100 for o in others)
 
 
 def _weigh(

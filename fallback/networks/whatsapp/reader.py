@@ -15,16 +15,19 @@ from fallback.networks.whatsapp.bodies import Body
 from fallback.networks.whatsapp.dialects import LANGUAGES, fold, frames, tokens
 from fallback.networks.whatsapp.headers import MARKS
 from fallback.networks.whatsapp.moments import ORDERS, to_day, to_seconds, fields
-from fallback.networks.whatsapp.order import DateOrder, Dates, decide
-from fallback.networks.whatsapp.records import Layout, Preface, Raw, lay_out, split
+from fallback.networks.whatsapp.order import DateOrder, Dates, certain, decide
+from fallback.networks.whatsapp.records import Batch, Layout, Preface, lay_out, split
 from fallback.networks.whatsapp.systems import SystemLine
 from fallback.text import sanitise_name
 
+Talk = tuple[bytes | None, bytes]
+_LARGE: Final = 16 << 20
 _SMALL: Final = 8 << 20
 _DAY: Final = 86400
+_LONGEST_LABEL: Final = 400
 _MARK_LRM: Final = b"\xe2\x80\x8e"
 _MARK_RLM: Final = b"\xe2\x80\x8f"
-_BRACKETED: Final = re.compile(rb"[: \n](<[^<>:/\r\n]{3,80}>)(?=\r?\n)")
+_BRACKETED: Final = re.compile(rb"<[^<>:/\r\n]{3,80}>(?=\r?\n)")
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -77,7 +80,7 @@ class Survey(msgspec.Struct):
     order: DateOrder
     language: str = ""
     languages: Counter[str] = msgspec.field(default_factory=Counter)
-    labels: Counter[bytes] = msgspec.field(default_factory=Counter)
+    labels: Counter[bytes | None] = msgspec.field(default_factory=Counter)
     renamed: dict[bytes, str] = msgspec.field(default_factory=dict)
     markers: frozenset[str] = frozenset()
     records: int = 0
@@ -109,7 +112,7 @@ class Reader:
         self._days: dict[bytes, int] = {}
         self._seconds: dict[bytes, int] = {}
         self._words: dict[str, str] = {}
-        self._kept: list[list[Raw]] | None = [] if chat.size <= _SMALL else None
+        self._kept: list[Batch] | None = [] if chat.size <= _SMALL else None
         with chat.open() as stream:
             layout = lay_out(stream, chat.name)
         self._words = layout.header.words
@@ -119,10 +122,11 @@ class Reader:
         self._language = self.survey.language
         self._days.clear()
         self._names: dict[bytes | None, str | None] = {}
-        self._admins = _starts(self._language)
-        self._tamil = tuple(after.encode() for before, after, _ in frames("attached") if not before and "(" not in after)
+        self._fixed: dict[bytes, Body] = {}
+        self._starts = _starts(self._language)
+        self._ends = tuple(a.encode() for b, a, c in frames("attached") if c == self._language and "(" not in b + a and a)
 
-    def _batches(self, layout: Layout) -> Iterator[list[Raw] | Preface]:
+    def _batches(self, layout: Layout) -> Iterator[Batch | Preface]:
         total = self.chat.size
         tell = self._progress
         with self.chat.open() as stream:
@@ -141,31 +145,42 @@ class Reader:
         return known >= 0
 
     def _look(self, layout: Layout, date_order: str | None) -> Survey:
-        """Pass over the whole file once: dates, labels, wordings, languages."""
+        """Pass over the file once: dates, labels, wordings, languages.
+
+        A file far beyond what WhatsApp exports is read on only while its date order is open.
+        """
         dates = Dates()
         survey = Survey(layout, DateOrder("DMY", ()))
         rests: Counter[tuple[bytes, bytes]] = Counter()
         brackets: Counter[bytes] = Counter()
-        talk: list[Raw] = []
+        talk: list[Talk] = []
+        read = 0
         for batch in self._batches(layout):
             if isinstance(batch, Preface):
                 survey.problems.append(Problem(_short(batch.text), "stands before the first message"))
                 continue
+            if layout.pattern is not layout.loose and self._misses(batch, layout):
+                if self._kept is not None:
+                    self._kept.clear()
+                return self._look(layout.loosened(), date_order)
             if self._kept is not None:
                 self._kept.append(batch)
-            dates.feed(raw[0] for raw in batch)
-            survey.labels.update([raw[2] for raw in batch if raw[2] is not None])
-            survey.records += len(batch)
+            read += len(batch.source)
+            dates.feed(batch.dates)
+            survey.labels.update(batch.labels)
+            survey.records += len(batch.dates)
             if not survey.first:
-                survey.first = b"|".join((batch[0][0], batch[0][1], batch[0][3][:200]))
+                survey.first = b"|".join((batch.dates[0], batch.times[0], batch.bodies[0][:200]))
             if len(talk) < 4000:
-                talk += batch[:4000]
-            for raw in batch:
-                body = raw[3]
-                if body[-1:] == b">" or body[:1] == b"<":
-                    brackets.update(set(re.findall(rb"<[^<>:/\r\n]{3,80}>", body[:100] + b"\n" + body[-100:])))
-                if raw[2] is not None and b": " in body[:64] and len(rests) < 50_000:
-                    rests[raw[2], body[: body.index(b": ")]] += 1
+                talk += list(zip(batch.labels[:4000], batch.bodies[:4000], strict=True))
+            brackets.update(_BRACKETED.findall(batch.source))
+            if len(rests) < 50_000:
+                pairs = zip(batch.labels, batch.bodies, strict=True)
+                found = ((label, body, body.find(b": ", 0, 64)) for label, body in pairs if label is not None)
+                rests.update((label, body[:at]) for label, body, at in found if at > 0)
+            if read > _LARGE and (date_order or certain(dates, layout.header.shape, self._year)):
+                break
+        del survey.labels[None]
         if not survey.records:
             raise ParseError(f"{self.chat.name} holds no message", "Give an exported chat.", line=1)
         self._languages(talk, survey)
@@ -177,11 +192,21 @@ class Reader:
             survey.order = DateOrder(date_order, ("asked for",))
         return survey
 
+    def _misses(self, batch: Batch, layout: Layout) -> bool:
+        """Say whether a body holds a header that only the loose pattern reads."""
+        end = layout.terminator
+        for body in batch.bodies:
+            if end in body:
+                match = layout.loose.search(body)
+                if match is not None and self._valid(match["date"], match["time"]):
+                    return True
+        return False
+
     def _decide(self, dates: Dates, layout: Layout, survey: Survey) -> DateOrder:
-        pairs = ((raw[0], raw[3]) for batch in self._again(layout) for raw in batch)
+        pairs = (pair for batch in self._again(layout) for pair in zip(batch.dates, batch.bodies, strict=True))
         return decide(dates, layout.header.shape, survey.language, self._year, pairs)
 
-    def _again(self, layout: Layout) -> Iterator[list[Raw]]:
+    def _again(self, layout: Layout) -> Iterator[Batch]:
         if self._kept is not None:
             yield from self._kept
             return
@@ -189,11 +214,11 @@ class Reader:
             if not isinstance(batch, Preface):
                 yield batch
 
-    def _languages(self, talk: list[Raw], survey: Survey) -> None:
+    def _languages(self, talk: list[Talk], survey: Survey) -> None:
         """Find the app's language by its fixed wordings and system lines."""
         votes: Counter[str] = survey.languages
         lines = 0
-        for _, time, label, body in talk:
+        for label, body in talk:
             if len(body) < 300:
                 text = body.decode("utf-8", "replace")
                 token = tokens().get(fold(text.partition("\n")[0])) if len(text) < 160 else None
@@ -209,18 +234,18 @@ class Reader:
                     votes[found.language] += 12 if found.kind == "e2e_notice" else 2
                 if found.kind == "e2e_notice" and label is not None and self._ios and not survey.group_label:
                     survey.group_label = sanitise_name(label.decode("utf-8", "replace"))
-        for _, _, _, body in talk[:600]:
+        for _, body in talk[:600]:
             if b"(" in body or b"<" in body:
                 _attached_votes(body, votes)
         survey.language = votes.most_common(1)[0][0] if votes else ""
 
     def _renamed(
-        self, survey: Survey, rests: Counter[tuple[bytes, bytes]], talk: list[Raw]
+        self, survey: Survey, rests: Counter[tuple[bytes, bytes]], talk: list[Talk]
     ) -> dict[bytes, str]:
         """Find labels that the first colon cut too early: names that hold a colon themselves."""
         found: dict[bytes, str] = {}
         named = set()
-        for _, _, label, body in talk:
+        for label, body in talk:
             if label is None or (label is not None and survey.labels[label] <= 2 and not self._ios):
                 line = body if label is None else label + b": " + body
                 if b": " in line and len(line) < 500:
@@ -241,41 +266,41 @@ class Reader:
     def records(self) -> Iterator[Record]:
         """Give every record in the file's order."""
         days, seconds, names = self._days, self._seconds, self._names
-        order, year = self.survey.order.order, self._year
-        plain = self._plain
+        exact, starts, ends, marked = _exact(), self._starts, self._ends, self._ios
         for batch in self._again(self.survey.layout):
-            for day, time, label, body in batch:
-                moment = days.get(day)
-                if moment is None:
+            for day in set(batch.dates):
+                if day not in days:
                     numbers = fields(day.decode("utf-8", "replace"))[0]
-                    moment = max(0, to_day(numbers, order, year)) * _DAY
-                    days[day] = moment
+                    days[day] = max(0, to_day(numbers, self.survey.order.order, self._year)) * _DAY
+            stamps = [days[day] + seconds[time] for day, time in zip(batch.dates, batch.times, strict=True)]
+            for stamp, label, body in zip(stamps, batch.labels, batch.bodies, strict=True):
                 name = names.get(label)
-                if name is not None and plain(body):
-                    yield Record(moment + seconds[time], name, body)
+                if (
+                    name is None
+                    or b")" in body
+                    or b">" in body
+                    or b"://" in body
+                    or body in exact
+                    or body.startswith(starts)
+                    or (marked and (_MARK_LRM in body or _MARK_RLM in body))
+                    or (ends and body.endswith(ends))
+                ):
+                    yield self._special(stamp, label, body)
                 else:
-                    yield self._special(moment + seconds[time], label, body)
-
-    def _plain(self, body: bytes) -> bool:
-        """Say whether nothing in a body could be the app's own."""
-        if self._ios and (_MARK_LRM in body or _MARK_RLM in body):
-            return False
-        return not (
-            body in _exact()
-            or body[-1:] == b">"
-            or b")" in body
-            or b"://" in body
-            or body.startswith(self._admins)
-            or body.endswith(self._tamil)
-        )
+                    yield Record(stamp, name, body)
 
     def _special(self, stamp: int, label: bytes | None, body: bytes) -> Record:
         """Understand a record that is not simply a known person's words."""
+        name = self._names.get(label)
+        fixed = self._fixed.get(body)
+        if name is not None and fixed is not None:
+            return Record(stamp, name, body, fixed)
         text = body.decode("utf-8", "replace").replace("\r\n", "\n")
         if label is None:
             return self._senderless(stamp, body, text)
-        name = self._names.get(label)
         if name is None:
+            if len(label) > _LONGEST_LABEL:
+                return self._senderless(stamp, label + b": " + body, f"{label.decode('utf-8', 'replace')}: {text}")
             renamed = self.survey.renamed.get(label)
             raw_name = label.decode("utf-8", "replace")
             line = f"{raw_name}: {text}"
@@ -305,6 +330,8 @@ class Reader:
             if not edited:
                 return Record(stamp, name, body)
             return Record(stamp, name, body, Body("text", kept, edited=True))
+        if len(body) < 160 and not found.text and not found.attachment and body in _exact():
+            self._fixed[body] = found
         if found.kind in {"media", "contact"} and found.text:
             caption, edited = bodies.take_edited(found.text, self.survey.markers)
             if edited:

@@ -13,8 +13,18 @@ _BLOCK: Final = 1 << 19
 _SAMPLE: Final = 1 << 16
 _TALLY: Final = 1 << 20
 
-Raw = tuple[bytes, bytes, bytes | None, bytes]
-"""Date, time, label and body of a record, as they stand in the file."""
+class Batch(msgspec.Struct, frozen=True, gc=False):
+    """Records that were read together, column by column, as they stand in the file.
+
+    Args:
+        source: the bytes that all of it was cut from.
+    """
+
+    dates: list[bytes]
+    times: list[bytes]
+    labels: list[bytes | None]
+    bodies: list[bytes]
+    source: bytes
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -22,14 +32,20 @@ class Layout(msgspec.Struct, frozen=True):
 
     Args:
         pattern: line end, header and label: groups date, time and label.
+        loose: the same with any marks and spaces: finds headers that the pattern misses.
         terminator: what ends a record; a newline inside a body may be the other one.
         strict: the other line end never starts a record (section 1.2 of the catalogue).
     """
 
     header: Header
     pattern: "re.Pattern[bytes]"
+    loose: "re.Pattern[bytes]"
     terminator: bytes
     strict: bool
+
+    def loosened(self) -> "Layout":
+        """Give the layout that reads headers with any marks and spaces."""
+        return msgspec.structs.replace(self, pattern=self.loose)
 
 
 class Preface(msgspec.Struct, frozen=True):
@@ -65,17 +81,21 @@ def _line_ends(header: Header, sample: bytes) -> Layout:
     """Decide which line end closes a record (1.2): the other one is inside a body."""
     crlf, all_ends = sample.count(b"\r\n"), sample.count(b"\n")
     if crlf == 0:
-        return Layout(header, header.compile(b"\n"), b"\n", strict=False)
+        return _layout(header, b"\n", b"\n", strict=False)
     if crlf == all_ends:
-        return Layout(header, header.compile(b"\r\n"), b"\r\n", strict=False)
-    after_crlf = len(header.compile(b"\r\n").findall(b"\r\n" + sample))
-    after_lf = len(header.compile(rb"(?<!\r)\n").findall(b"\r\n" + sample))
+        return _layout(header, b"\r\n", b"\r\n", strict=False)
+    after_crlf = len(header.compile(b"\r\n", loose=True).findall(b"\r\n" + sample))
+    after_lf = len(header.compile(rb"(?<!\r)\n", loose=True).findall(sample))
     others = max(0, crlf + 1 - after_crlf)
-    if after_crlf and (others <= max(2, after_crlf // 25) or after_lf <= max(5, after_crlf // 10)):
-        return Layout(header, header.compile(b"\r\n"), b"\r\n", strict=True)
+    if after_crlf > 1 and (others <= max(2, after_crlf // 25) or after_lf <= max(5, after_crlf // 10)):
+        return _layout(header, b"\r\n", b"\r\n", strict=True)
     if after_crlf <= max(5, after_lf // 10):
-        return Layout(header, header.compile(rb"(?<!\r)\n"), b"\n", strict=True)
-    return Layout(header, header.compile(rb"\r?\n"), b"\n", strict=False)
+        return _layout(header, rb"(?<!\r)\n", b"\n", strict=True)
+    return _layout(header, rb"\r?\n", b"\n", strict=False)
+
+
+def _layout(header: Header, end: bytes, terminator: bytes, *, strict: bool) -> Layout:
+    return Layout(header, header.compile(end), header.compile(end, loose=True), terminator, strict)
 
 
 def split(
@@ -83,7 +103,7 @@ def split(
     layout: Layout,
     valid: Callable[[bytes, bytes], bool],
     progress: Callable[[int], None] | None = None,
-) -> Iterator[list[Raw] | Preface]:
+) -> Iterator[Batch | Preface]:
     """Give the records in lists, and first what stands before them.
 
     Args:
@@ -92,13 +112,13 @@ def split(
     """
     pattern, end = layout.pattern, layout.terminator
     buffer, size, read, first = end, _BLOCK, 0, True
+    good: tuple[set[bytes], set[bytes]] = (set(), set())
     while True:
         block = stream.read(size)
         read += len(block)
         final = len(block) == 0
         buffer += block
         if final:
-            cut = len(buffer)
             buffer = _without_last_end(buffer)
             cut = len(buffer)
         else:
@@ -108,12 +128,12 @@ def split(
                 continue
             size = _BLOCK
         part, buffer = buffer[:cut], buffer[cut:]
-        preface, records = _records(part, layout, valid)
+        preface, batch = _records(part, layout, valid, good)
         if first and preface.strip():
             yield Preface(preface)
         first = False
-        if records:
-            yield records
+        if batch.dates:
+            yield batch
         if progress is not None:
             progress(read)
         if final:
@@ -139,29 +159,40 @@ def _last_header(buffer: bytes, pattern: "re.Pattern[bytes]", end: bytes) -> int
             return at
 
 
-def _records(part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool]) -> tuple[bytes, list[Raw]]:
+def _records(
+    part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool], good: tuple[set[bytes], set[bytes]]
+) -> tuple[bytes, Batch]:
     pieces = layout.pattern.split(part)
-    if layout.header.shape.time_first:
-        pieces[1::4], pieces[2::4] = pieces[2::4], pieces[1::4]
     dates, times = pieces[1::4], pieces[2::4]
-    if all(valid(date, time) for date, time in set(zip(dates, times, strict=True))):
-        return pieces[0], list(zip(dates, times, pieces[3::4], pieces[4::4], strict=True))
-    return _checked(part, layout, valid)
+    if layout.header.shape.time_first:
+        dates, times = times, dates
+    new_dates, new_times = set(dates) - good[0], set(times) - good[1]
+    if new_dates or new_times:
+        anchor_date, anchor_time = next(iter(good[0]), None), next(iter(good[1]), None)
+        fits = all(valid(date, time) for date in new_dates for time in (anchor_time or times[0],))
+        fits = fits and all(valid(date, time) for time in new_times for date in (anchor_date or dates[0],))
+        if not fits:
+            return _checked(part, layout, valid)
+        good[0].update(new_dates)
+        good[1].update(new_times)
+    return pieces[0], Batch(dates, times, pieces[3::4], pieces[4::4], part)
 
 
-def _checked(part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool]) -> tuple[bytes, list[Raw]]:
+def _checked(part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool]) -> tuple[bytes, Batch]:
     """Split again, and leave headers that name no day or time inside the body before."""
-    found: list[Raw] = []
+    batch = Batch([], [], [], [], part)
     preface, last = part, None
     for match in layout.pattern.finditer(part):
-        date, time = match["date"], match["time"]
-        if not valid(date, time):
+        if not valid(match["date"], match["time"]):
             continue
         if last is None:
             preface = part[: match.start()]
         else:
-            found.append((last["date"], last["time"], last[3], part[last.end() : match.start()]))
+            batch.bodies.append(part[last.end() : match.start()])
+        batch.dates.append(match["date"])
+        batch.times.append(match["time"])
+        batch.labels.append(match[3])
         last = match
     if last is not None:
-        found.append((last["date"], last["time"], last[3], part[last.end() :]))
-    return preface, found
+        batch.bodies.append(part[last.end() :])
+    return preface, batch
