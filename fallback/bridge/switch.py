@@ -66,7 +66,7 @@ class Switch:
         self.outage = Outage(self.clock.now())
         await self.store.put(KEY, msgspec.json.encode(self.outage).decode())
         for portal in await self.store.portals():
-            await self._tell(portal, f"outage-{self.outage.since}-gone", announce.gone(health))
+            await self._tell(portal, f"outage-{self.outage.since}-gone", announce.gone(health), announce.GONE)
         self.ring()
 
     async def _return(self, outage: Outage) -> None:
@@ -84,14 +84,14 @@ class Switch:
                 )
                 delivery = self._delivery(portal, event, self.target)
                 await self.store.record(portal.id, event, [delivery], replaces=[one.id for one in waiting])
-            await self._tell(portal, f"outage-{outage.since}-back", announce.back(minutes, len(waiting)))
+            await self._tell(portal, f"outage-{outage.since}-back", announce.back(minutes, len(waiting)), announce.BACK)
         self.outage = None
         await self.store.put(KEY, None)
         self.ring()
 
-    async def _tell(self, portal: Portal, name: str, text: str) -> None:
+    async def _tell(self, portal: Portal, name: str, text: str, topic: str) -> None:
         event = Notice(
-            id=SourceId(name), chat=portal.chat, at=self.clock.now(), origin=Origin.MATRIX, text=text, topic=announce.MARK
+            id=SourceId(name), chat=portal.chat, at=self.clock.now(), origin=Origin.MATRIX, text=text, topic=topic
         )
         await self.store.record(portal.id, event, [self._delivery(portal, event, MATRIX)])
 

@@ -1,5 +1,11 @@
 """The terminal client, opened by ``fallback`` alone."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fallback.config import Interface
+    from fallback.paths import Profile
+
 
 def open_client(profile: str) -> None:
     """Open the client on a profile's own account.
@@ -15,14 +21,21 @@ def open_client(profile: str) -> None:
     where = Profile(profile)
     config = compose.settings(where)
     logs.to_file(where.log_file, level=config.logging.level, as_json=config.logging.json)
-    asyncio.run(_client(where))
+    asyncio.run(_client(where, config.interface))
 
 
-async def _client(where: object) -> None:
+async def _client(where: "Profile", interface: "Interface") -> None:
     from fallback import compose
-    from fallback.paths import Profile
-    from fallback.tui.live import client
+    from fallback.clock import SystemClock
+    from fallback.core.events import Identity
+    from fallback.tui.live import Live
 
-    assert isinstance(where, Profile)  # noqa: S101
     async with compose.open_store(where) as store:
-        await client(where, store, await compose.account(store))
+        known = await compose.account(store)
+        me = Identity(mxid=known.user, name=known.user.partition(":")[0].removeprefix("@"), me=True)
+        live = Live(store, SystemClock(), me, lambda: compose.matrix(known))
+        try:
+            await live.run(interface)
+        finally:
+            if live.side is not None:
+                await live.side.close()

@@ -11,14 +11,27 @@ from fallback.cli.output import data, emit_json, progress, say
 
 @click.command("demo")
 @click.option("--headless", is_flag=True, help="Without the client: a scripted member takes its place.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object (with --headless).")
-@click.option("--speed", type=click.FloatRange(1, 120), help="Seconds of the story in one of yours.  [headless: 60, else 6]")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the report as one JSON object (with --headless)."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(1, 120),
+    help="Seconds of the story in one of yours.  [headless: 60, else 6]",
+)
 @click.option("--language", type=click.Choice(["ar", "en"]), help="Of the client.  [default: as configured]")
 @click.option("--reset", is_flag=True, help="Begin again from nothing.")
 @click.option("--yes", is_flag=True, help="Do not wait for a key before the client opens.")
 @click.pass_obj
 def command(
-    profile: str, *, headless: bool, as_json: bool, speed: float | None, language: str | None, reset: bool, yes: bool
+    profile: str,
+    *,
+    headless: bool,
+    as_json: bool,
+    speed: float | None,
+    language: str | None,
+    reset: bool,
+    yes: bool,
 ) -> None:
     """Run the main job on an embedded homeserver; no account needed.
 

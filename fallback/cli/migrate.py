@@ -24,7 +24,7 @@ from fallback.cli.output import data, emit_json, progress, say
 @click.option("--timezone", help="Of the phone that exported, e.g. Asia/Amman.  [default: this machine's]")
 @click.option("--me", help="The name of the person who exported.")
 @click.pass_obj
-def command(profile: str, export: Path, **options: Any) -> None:
+def command(profile: str, /, export: Path, **options: Any) -> None:
     """Turn a WhatsApp export into a Matrix room.
 
     The room is made on the managed homeserver of this profile, one ghost per person, each message with its own

@@ -1,10 +1,14 @@
 """``fallback relay``: the daemon."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import click
 
 from fallback.cli.output import emit_json, say
+
+if TYPE_CHECKING:
+    from fallback.paths import Profile
 
 
 @click.command("relay")
@@ -32,20 +36,20 @@ def command(profile: str, *, as_json: bool, once: bool) -> None:
     emit_json({"waiting": left}) if as_json else say(f"stopped; {left} deliveries wait for the next start")
 
 
-async def _relay(where: object, *, once: bool, say_json: bool) -> int:
+async def _relay(where: "Profile", *, once: bool, say_json: bool) -> int:
     from fallback import compose
     from fallback.clock import SystemClock
     from fallback.networks.loopback import LoopbackConnector, LoopbackNetwork
-    from fallback.paths import Profile
     from fallback.relay.daemon import Relay
     from fallback.relay.service import until_stopped
 
-    assert isinstance(where, Profile)  # noqa: S101
     async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
         network = LoopbackNetwork()
         relay = Relay(LoopbackConnector(network), side, store, SystemClock(), server_name=server.server_name)
         for portal in await store.portals():
-            emit_json({"group": portal.name, "room": portal.room}) if say_json else say(f"{portal.name} ↔ {portal.room}")
+            emit_json({"group": portal.name, "room": portal.room}) if say_json else say(
+                f"{portal.name} ↔ {portal.room}"
+            )
         if not once:
             await until_stopped(relay.run())
         return await relay.drain()

@@ -1,8 +1,13 @@
 """``fallback status``: the profile at a glance."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from fallback.cli.output import data, emit_json
+
+if TYPE_CHECKING:
+    from fallback.paths import Profile
 
 
 @click.command("status")
@@ -41,12 +46,10 @@ def command(profile: str, *, as_json: bool) -> None:
         data(f"group     {group}")
 
 
-async def _facts(where: object) -> dict[str, object]:
+async def _facts(where: "Profile") -> dict[str, object]:
     from fallback import compose
     from fallback.errors import AuthError
-    from fallback.paths import Profile
 
-    assert isinstance(where, Profile)  # noqa: S101
     async with compose.open_store(where) as store:
         try:
             account: str | None = (await compose.account(store)).user

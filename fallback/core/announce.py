@@ -1,9 +1,12 @@
 """What a room is told when WhatsApp goes and comes, in Arabic and English; short, with what to do."""
 
+from collections.abc import Container, Iterable
+
+from fallback.core.events import Canonical, Notice
 from fallback.core.health import Cause, Health, State
 
-MARK = "outage"
-"""The topic of all announcements."""
+GONE, BACK = "outage.gone", "outage.back"
+"""The topics of the two announcements; a client's banner follows them."""
 
 
 def gone(health: Health) -> str:
@@ -34,3 +37,18 @@ def _why(health: Health) -> str:
         Cause.META_OUTAGE: "Meta does not answer",
         Cause.BLOCKED: "WhatsApp is blocked",
     }.get(health.cause or Cause.META_OUTAGE, "WhatsApp does not answer")
+
+
+def heard(events: Iterable[Canonical], trusted: Container[str]) -> Health | None:
+    """Tell how WhatsApp is from what the relay announced in a room; ``None`` where it announced nothing.
+
+    Args:
+        events: of one room, oldest first.
+        trusted: Matrix ids of its admins; anybody else's announcement is only words.
+    """
+    found: Health | None = None
+    for event in events:
+        if isinstance(event, Notice) and event.sender.mxid in trusted and event.topic in (GONE, BACK):
+            why = event.text.partition("(")[2].partition(")")[0] if event.topic == GONE else ""
+            found = Health(event.at / 1000, State.DOWN if event.topic == GONE else State.UP, None, why)
+    return found

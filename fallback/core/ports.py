@@ -168,7 +168,7 @@ class SyncBatch(Frozen, frozen=True):
 
 
 class RoomState(Frozen, frozen=True):
-    """What a room is now, for lists and panels."""
+    """What a room is now, for lists and panels; ``admins`` have power 50 at least."""
 
     room: RoomId
     name: str = ""
@@ -176,6 +176,7 @@ class RoomState(Frozen, frozen=True):
     encrypted: bool = False
     members: tuple[Identity, ...] = ()
     invited: tuple[Identity, ...] = ()
+    admins: tuple[UserId, ...] = ()
 
 
 class Seen(Frozen, frozen=True):

@@ -45,7 +45,11 @@ class NioHomeserver:
         self.http = MatrixHttp(url, token)
         self.appservice = appservice
         config = AsyncClientConfig(
-            encryption_enabled=False, store_sync_tokens=False, max_timeouts=0, max_limit_exceeded=0, request_timeout=60
+            encryption_enabled=False,
+            store_sync_tokens=False,
+            max_timeouts=0,
+            max_limit_exceeded=0,
+            request_timeout=60,
         )
         self.client = AsyncClient(url, user, device_id=device, config=config)
         self.client.restore_login(user, device, token)
@@ -70,7 +74,9 @@ class NioHomeserver:
             raise TransientError("the homeserver does not answer") from error
         if isinstance(response, SyncError):
             if response.status_code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
-                raise AuthError("the homeserver no longer accepts this sign-in", "Sign in again: fallback login")
+                raise AuthError(
+                    "the homeserver no longer accepts this sign-in", "Sign in again: fallback login"
+                )
             raise TransientError("the homeserver answered a sync with an error", retry_after=0)
         return response
 
@@ -116,7 +122,9 @@ class NioHomeserver:
             "preset": "private_chat",
             "room_version": spec.version,
             "invite": list(spec.invite),
-            "initial_state": [{"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}}],
+            "initial_state": [
+                {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}}
+            ],
             "power_level_content_override": self._power(spec),
         }
         if spec.alias:
@@ -144,9 +152,10 @@ class NioHomeserver:
     async def _or_none(self, path: str) -> Mapping[str, Any] | None:
         """Ask for something that need not exist."""
         try:
-            return await self.http.json("GET", path)
+            answer: Mapping[str, Any] = await self.http.json("GET", path)
         except PermanentError:
             return None
+        return answer
 
     async def room_state(self, room: RoomId) -> RoomState:
         """Describe a room as it is now."""
@@ -160,7 +169,7 @@ class NioHomeserver:
                     Identity(mxid=str(event["state_key"]), name=name)
                 )
             elif event.get("state_key") == "":
-                single[event["type"]] = event["content"]
+                single[event["type"]] = event["content"] | {"sender": event["sender"]}
         return RoomState(
             room=room,
             name=sanitise_name(str(single.get("m.room.name", {}).get("name", ""))),
@@ -168,6 +177,7 @@ class NioHomeserver:
             encrypted="m.room.encryption" in single,
             members=tuple(people["join"]),
             invited=tuple(people["invite"]),
+            admins=_admins(single),
         )
 
     async def accept(self, room: RoomId) -> None:
@@ -211,7 +221,13 @@ class NioHomeserver:
     # ── what goes ────────────────────────────────────────────────────────────────────────────────
 
     async def send(
-        self, room: RoomId, event: Canonical, *, transaction: DeliveryId, sender: UserId | None = None, at: int = 0
+        self,
+        room: RoomId,
+        event: Canonical,
+        *,
+        transaction: DeliveryId,
+        sender: UserId | None = None,
+        at: int = 0,
     ) -> EventId:
         """Send one event as the account or as a ghost."""
         await self._refuse_plaintext(room)
@@ -219,7 +235,9 @@ class NioHomeserver:
             return await self._redact(room, event, transaction, sender)
         kind, content = to_content(event)
         if sender is not None:
-            return EventId(await self._ghosts().send(room, kind, content, sender=sender, txn=transaction, at=at))
+            return EventId(
+                await self._ghosts().send(room, kind, content, sender=sender, txn=transaction, at=at)
+            )
         path = f"{_room(room)}/send/{quote(kind, safe='')}/{quote(transaction, safe='')}"
         return EventId(str((await self.http.json("PUT", path, body=content))["event_id"]))
 
@@ -228,7 +246,9 @@ class NioHomeserver:
     ) -> EventId:
         target, reason = event.target, event.reason if isinstance(event, Redaction) else ""
         if sender is not None:
-            return EventId(await self._ghosts().redact(room, target, sender=sender, txn=transaction, reason=reason))
+            return EventId(
+                await self._ghosts().redact(room, target, sender=sender, txn=transaction, reason=reason)
+            )
         path = f"{_room(room)}/redact/{quote(target, safe='')}/{quote(transaction, safe='')}"
         body = {"reason": reason} if reason else {}
         return EventId(str((await self.http.json("PUT", path, body=body))["event_id"]))
@@ -298,6 +318,17 @@ class NioHomeserver:
 
 def _room(room: str) -> str:
     return f"/_matrix/client/v3/rooms/{quote(room, safe='')}"
+
+
+def _admins(state: Mapping[str, Mapping[str, Any]]) -> tuple[UserId, ...]:
+    """Name who has power 50: by the power levels, and since version 12 the creators above them."""
+    create, levels = state.get("m.room.create", {}), state.get("m.room.power_levels", {})
+    named = [
+        user for user, power in levels.get("users", {}).items() if isinstance(power, int) and power >= 50
+    ]
+    creators = [create.get("sender"), *create.get("additional_creators", ())]
+    above = creators if str(create.get("room_version", "1")) == "12" else ()
+    return tuple(dict.fromkeys(UserId(str(user)) for user in (*named, *above) if user))
 
 
 def _receipts(event: ReceiptEvent, room: str, names: Mapping[str, str]) -> list[Canonical]:

@@ -27,6 +27,8 @@ from fallback.errors import PermanentError
 
 SOURCE = "dev.fallback.source"
 """Our key in event content: where and when it was first said; survives the loss of our own store."""
+TOPIC = "dev.fallback.topic"
+"""Our key in a notice: what it is about, so that a client can act on it."""
 POLL_START = "org.matrix.msc3381.poll.start"
 POLL_RESPONSE = "org.matrix.msc3381.poll.response"
 _TEXT = "org.matrix.msc1767.text"
@@ -64,6 +66,8 @@ def to_content(event: Canonical) -> tuple[str, Content]:
             kind, content = POLL_RESPONSE, {POLL_RESPONSE: {"answers": answers}, "m.relates_to": relation}
         case Membership() | GroupChange() | Notice():
             kind, content = "m.room.message", {"msgtype": "m.notice", **_body(event.text), "m.mentions": {}}
+            if isinstance(event, Notice) and event.topic:
+                content[TOPIC] = event.topic
         case Redaction() | Receipt():
             raise PermanentError(f"a {type(event).__name__.lower()} is no event of its own")
         case _:

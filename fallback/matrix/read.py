@@ -26,7 +26,7 @@ from fallback.core.events import (
 from fallback.core.ids import ChatId, SourceId
 from fallback.core.markup import from_html
 from fallback.core.roster import is_ghost
-from fallback.matrix.convert import POLL_RESPONSE, POLL_START, SOURCE, identity_of
+from fallback.matrix.convert import POLL_RESPONSE, POLL_START, SOURCE, TOPIC, identity_of
 from fallback.text import sanitise, sanitise_name
 
 _KINDS = {
@@ -145,7 +145,7 @@ def _message(
     if msgtype == "m.location":
         return Message(**common, location=_location(content))
     if msgtype == "m.notice":
-        return Notice(**base, text=_text(content))
+        return Notice(**base, text=_text(content), topic=sanitise_name(str(content.get(TOPIC, "")), 32))
     return Message(**common, text=("* " if msgtype == "m.emote" else "") + _text(content))
 
 

@@ -1,6 +1,7 @@
 """Scripted phones: people of a group who go on talking, react and answer, on whatever clock they are given."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -50,7 +51,7 @@ class Phones:
     def say(self, line: Line) -> Canonical:
         """Do one line now."""
         number = len(self.said)
-        base = {
+        base: dict[str, Any] = {
             "id": SourceId(f"PHONE{self.clock.now():014d}{number:04d}"),
             "chat": self.chat,
             "sender": self.people[line.who],

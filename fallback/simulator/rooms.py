@@ -19,6 +19,7 @@ class Room(msgspec.Struct):
     spec: RoomSpec
     members: dict[UserId, str] = {}
     timeline: list[tuple[UserId, EventId, Canonical]] = []
+    admins: tuple[UserId, ...] = ()
 
 
 class MemoryServer:
@@ -111,7 +112,10 @@ class MemoryHomeserver:
             return self.server.aliases[spec.alias]
         room = RoomId(f"!room{len(self.server.rooms)}")
         self.server.rooms[room] = Room(
-            spec=spec, members={self.user: self.server.profiles[self.user]}, timeline=[]
+            spec=spec,
+            members={self.user: self.server.profiles[self.user]},
+            timeline=[],
+            admins=(self.user, *spec.admins),
         )
         if spec.alias:
             self.server.aliases[spec.alias] = room
@@ -124,7 +128,9 @@ class MemoryHomeserver:
         members = tuple(
             Identity(mxid=user, name=self.server.profiles.get(user, "")) for user in there.members
         )
-        return RoomState(room=room, name=there.spec.name, topic=there.spec.topic, members=members)
+        return RoomState(
+            room=room, name=there.spec.name, topic=there.spec.topic, members=members, admins=there.admins
+        )
 
     async def ensure_ghost(self, user: UserId, name: str) -> None:
         """Register a ghost."""

@@ -45,7 +45,9 @@ class World:
 
     def probes(self) -> dict[str, float]:
         all_of_them = {**SERVICE, **CONTROLS, **OTHERS, **(CLOUD if self.cloud else LINKED), **self.more}
-        return {name: every for name, every in all_of_them.items() if not name.startswith(self.without or ("\0",))}
+        return {
+            name: every for name, every in all_of_them.items() if not name.startswith(self.without or ("\0",))
+        }
 
     def samples(self) -> list[Sample]:
         draw = random.Random(self.seed)

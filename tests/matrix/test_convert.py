@@ -118,6 +118,13 @@ def test_edits_reactions_votes_and_notices_read_back():
     assert there_and_back(member, "@sara:s").text == "You added x"
 
 
+def test_a_notice_says_what_it_is_about():
+    notice = Notice(
+        id=SourceId("n"), chat=ChatId("c"), origin=Origin.MATRIX, text="gone", topic="outage.gone"
+    )
+    assert there_and_back(notice, "@sara:s").topic == "outage.gone"
+
+
 def test_every_content_of_a_ghost_says_where_it_was_first_said():
     _, content = to_content(message(text="x"))
     assert content[SOURCE] == {"id": "e1", "network": "export", "at": 77}

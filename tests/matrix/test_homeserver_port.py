@@ -185,10 +185,12 @@ async def test_a_room_is_described(world):
     state = await world.bot.room_state(room)
     assert (state.name, state.topic, state.encrypted) == ("غرفة الأخبار", "news", False)
     assert {member.mxid for member in state.members} == {world.bot.user, world.ghost}
+    assert state.admins == (world.bot.user,)
 
 
 @pytest.mark.parametrize("version", ["11", "12"])
 async def test_both_room_versions_work(world, version):
-    room = await world.room(version=version, announce_only=False)
+    room = await world.room(version=version)
+    assert (await world.bot.room_state(room)).admins == (world.bot.user,)
     await send(world, room, said(1))
     assert len(await read(world.bot, room)) == 1

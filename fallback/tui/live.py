@@ -1,0 +1,131 @@
+"""The client on a real account: the session over the store, its loops, and what the room tells of WhatsApp."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from fallback.bridge.account import AccountLoops
+from fallback.config import Interface
+from fallback.core.announce import heard
+from fallback.core.events import Identity, Message
+from fallback.core.ids import UserId
+from fallback.core.ports import Clock, Homeserver, Portal, RoomState, Store
+from fallback.core.rollcall import call
+from fallback.core.roster import is_ghost
+from fallback.errors import TransientError
+from fallback.tui.session import Action, StoreSession
+from fallback.tui.views import PersonView, Presence
+
+LOOKED_BACK = 500
+"""Rows in which the newest announcement and the signs of life are looked for."""
+
+
+class Live:
+    """Joins a session with the loops of its account.
+
+    Args:
+        open_side: makes the Matrix side; called after the first frame, because loading it takes time.
+        actions: keys that only this client offers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        me: Identity,
+        open_side: Callable[[], Homeserver],
+        *,
+        actions: Callable[[], list[Action]] = list,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.me = me
+        self.open_side = open_side
+        self.side: Homeserver | None = None
+        self.loops: AccountLoops | None = None
+        self.states: dict[str, RoomState] = {}
+        self.session = StoreSession(
+            store,
+            clock,
+            UserId(me.mxid),
+            name=me.name,
+            ring=self._ring,
+            connecting=self._connect,
+            roster=self._people,
+            actions=actions,
+        )
+        self._connected = asyncio.Event()
+
+    async def run(self, interface: Interface) -> None:
+        """Show the client until the person leaves; its loops run beside it."""
+        from fallback.tui.app import run_async  # noqa: PLC0415 - Textual is loaded when it is shown
+
+        async with asyncio.TaskGroup() as group:
+            loops = group.create_task(self._run_loops())
+            try:
+                await run_async(self.session, interface)
+            finally:
+                loops.cancel()
+
+    async def _run_loops(self) -> None:
+        await self._connected.wait()
+        if self.loops is not None:
+            await self.loops.run()
+
+    async def _connect(self) -> None:
+        self.side = await asyncio.to_thread(self.open_side) if self.side is None else self.side
+        self.loops = AccountLoops(self.side, self.store, self.clock, told=self._told, online=self._online)
+        for portal in await self.store.portals():
+            await self._told(portal)
+        self._connected.set()
+
+    def _ring(self) -> None:
+        if self.loops is not None:
+            self.loops.outbox.ring()
+
+    async def _online(self, wait: float | None) -> None:
+        self.session.on_online(wait)
+
+    async def _told(self, portal: Portal) -> None:
+        """Pass a change on, and follow what the relay announced and who gave a sign since."""
+        self.session.on_timeline(portal.id)
+        state = await self._state(portal)
+        rows = await self.store.timeline(portal.id, limit=LOOKED_BACK)
+        events = [row.event for row in rows]
+        verdict = heard(events, set(state.admins))
+        if verdict is None:
+            return
+        people = [one for one in state.members if not is_ghost(one.mxid) and one.mxid not in state.admins]
+        roll = call(
+            people, (event for event in events if isinstance(event, Message)), since=int(verdict.at * 1000)
+        )
+        self.session.on_reached(len(roll.reached), len(people))
+        self.session.on_health(verdict)
+
+    async def _state(self, portal: Portal) -> RoomState:
+        """Describe the room, from the homeserver where it answers, else as it was."""
+        if self.side is not None and portal.room not in self.states:
+            with contextlib.suppress(TransientError):
+                self.states[portal.room] = await self.side.room_state(portal.room)
+        return self.states.get(portal.room) or RoomState(room=portal.room)
+
+    async def _people(self, portal: Portal) -> list[PersonView]:
+        """List a room's people: those here and invited, then the ghosts of those who are on WhatsApp alone."""
+        self.states.pop(portal.room, None)
+        state = await self._state(portal)
+        rows = [
+            self._person(one, state, presence)
+            for presence, people in ((Presence.HERE, state.members), (Presence.INVITED, state.invited))
+            for one in people
+        ]
+        order = {Presence.HERE: 0, Presence.INVITED: 1, Presence.MISSING: 2}
+        return sorted(rows, key=lambda one: (not one.me, order[one.presence], one.name))
+
+    def _person(self, one: Identity, state: RoomState, presence: Presence) -> PersonView:
+        return PersonView(
+            name=one.name or one.mxid,
+            contact=one.mxid,
+            presence=Presence.MISSING if is_ghost(one.mxid) else presence,
+            admin=one.mxid in state.admins,
+            me=one.mxid == self.me.mxid,
+        )
