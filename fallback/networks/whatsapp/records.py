@@ -87,6 +87,8 @@ def _line_ends(header: Header, sample: bytes) -> Layout:
     after_crlf = len(header.compile(b"\r\n", loose=True).findall(b"\r\n" + sample))
     after_lf = len(header.compile(rb"(?<!\r)\n", loose=True).findall(sample))
     others = max(0, crlf + 1 - after_crlf)
+    if header.shape.platform == "android" and after_crlf <= max(5, after_lf // 10):
+        return _layout(header, rb"(?<!\r)\n", b"\n", strict=True)
     if after_crlf > 1 and (others <= max(2, after_crlf // 25) or after_lf <= max(5, after_crlf // 10)):
         return _layout(header, b"\r\n", b"\r\n", strict=True)
     if after_crlf <= max(5, after_lf // 10):
