@@ -184,7 +184,12 @@ class ManagedHomeserver:
         self._child = process.spawn(self.layout, detached=detach)
         if detach and await asyncio.to_thread(self._child.wait) == 0:
             self._child, self._borrowed = None, True
-        await self._until_ready(offset)
+        try:
+            await self._until_ready(offset)
+        except BaseException:
+            if detach:
+                await process.end_stranger(self.layout, STOP_LIMIT)
+            raise
         if detach:
             self._lock.release()
         progress(f"the homeserver answers at {self.url}")

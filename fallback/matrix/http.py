@@ -218,7 +218,7 @@ def refusal(
                 f"the homeserver has trouble (HTTP {status})", retry_after=_wait(body, headers)
             )
         case 401:
-            return AuthError(f"the homeserver refused the sign-in: {reason}", "Sign in again: fallback login")
+            return AuthError(f"the homeserver refused the sign-in: {reason}", "Sign this profile in again.")
         case 413:
             return RefusedError(
                 "the file is larger than the homeserver takes",

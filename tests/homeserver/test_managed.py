@@ -147,6 +147,12 @@ class TestLife:
         await second.stop()
         assert await process.end_stranger(second.layout, 10)
 
+    async def test_a_detached_one_that_never_answers_is_not_left_behind(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(managed, "START_LIMIT", -1.0)
+        with pytest.raises(HomeserverError, match="did not answer"):
+            await ManagedHomeserver(tmp_path).start(detach=True)
+        assert holder(Layout(tmp_path).pid) is None
+
     async def test_a_damaged_database_is_named(self, tmp_path):
         Layout(tmp_path).database.write_bytes(b"garbage" * 1000)
         with pytest.raises(HomeserverError, match="file is not a database"):
