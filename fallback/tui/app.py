@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import ClassVar
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
 from textual.binding import BindingType
+from textual.keys import Keys
 
 from fallback import locale
 from fallback.config import Interface
@@ -13,6 +15,9 @@ from fallback.tui.screens.main import MainScreen
 from fallback.tui.session import Session
 from fallback.tui.setting import Setting
 from fallback.tui.typeset import Mode, detect
+
+# Where a terminal has no kitty protocol, Textual forgets the Alt of Alt+Enter and would send a message half written.
+ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))
 
 VTE_BIDI_OFF = "\x1b[8l"
 VTE_BIDI_ON = "\x1b[8h"

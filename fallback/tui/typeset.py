@@ -30,7 +30,7 @@ _UNSAFE = re.compile(
 )
 _INVISIBLE = re.compile("[\u2066-\u2069]")
 _SKIPPED = re.compile(r"https?://\S+|www\.\S+|@\S+")
-RLI, LRI, PDI, LRM = "\u2067", "\u2066", "\u2069", "\u200e"
+RLI, LRI, FSI, PDI, LRM = "\u2067", "\u2066", "\u2068", "\u2069", "\u200e"
 
 
 class Mode(StrEnum):
@@ -126,18 +126,20 @@ class Typesetter:
                 levelled.append(glyph._replace(level=int(rtl) if level is None else level))
                 at += len(glyph.text)
             found = levelled
+        if self.mode is Mode.TERMINAL:
+            return found
         return [glyph for glyph in found if not _INVISIBLE.fullmatch(glyph.text)]
 
     def wrap(self, runs: Sequence[Run], width: int, *, rtl: bool | None = None) -> list[Line]:
         """Break runs into lines of at most ``width`` cells; their own line ends are kept.
 
         Args:
-            rtl: the direction of all paragraphs; ``None`` to find it in the text.
+            rtl: the direction of paragraphs without letters; ``None`` to take it from the text.
         """
-        text = "".join(part for part, _ in runs)
-        direction = reads_rtl(text) if rtl is None else rtl
+        whole = reads_rtl("".join(part for part, _ in runs)) if rtl is None else rtl
         lines: list[Line] = []
         for paragraph in _paragraphs(runs):
+            direction = reads_rtl("".join(part for part, _ in paragraph), default=whole)
             glyphs = self.glyphs(paragraph, rtl=direction)
             lines += [Line(tuple(part), direction) for part in _break(glyphs, max(2, width))]
         return lines
@@ -166,6 +168,8 @@ class Typesetter:
             fill: lies under the text and in the blanks around it.
         """
         shown = self.visual(line)
+        if self.mode is Mode.TERMINAL and not _balanced(shown):
+            shown = [glyph for glyph in shown if not _INVISIBLE.fullmatch(glyph.text)]
         used = sum(glyph.width for glyph in shown)
         spare = max(0, width - used)
         align = align or ("right" if line.rtl else "left")
@@ -207,6 +211,11 @@ class Typesetter:
         rtl = reads_rtl(text)
         line = Line(tuple(self.glyphs([(text, PLAIN)], rtl=rtl)), rtl)
         return "".join(segment.text for segment in self.paint(line, line.width, align="left"))
+
+
+def isolate(text: str) -> str:
+    """Keep a text of unknown direction together within another."""
+    return f"{FSI}{text}{PDI}"
 
 
 def width_of(runs: Iterable[Run]) -> int:
@@ -281,3 +290,15 @@ def _segments(glyphs: Sequence[Glyph], fill: Style) -> list[Segment]:
     if text:
         segments.append(Segment(text, fill + style))
     return segments
+
+
+def _balanced(glyphs: Sequence[Glyph]) -> bool:
+    depth = 0
+    for glyph in glyphs:
+        if glyph.text in (RLI, LRI, FSI):
+            depth += 1
+        elif glyph.text == PDI:
+            depth -= 1
+            if depth < 0:
+                return False
+    return depth == 0

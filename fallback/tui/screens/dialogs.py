@@ -199,7 +199,8 @@ class Page(PaintedWidget):
             for place, part in enumerate(typesetter.wrap([(text, PLAIN)], width - column, rtl=rtl)):
                 label = typesetter.fit([(key if not place else "", self.look("accent"))], column, rtl=rtl)
                 first = typesetter.paint(label, column, fill=self.rich_style)
-                second = typesetter.paint(part, width - column, fill=self.rich_style)
+                side = "right" if rtl else "left"
+                second = typesetter.paint(part, width - column, align=side, fill=self.rich_style)
                 painted.append([*second, *first] if rtl else [*first, *second])
         return painted
 

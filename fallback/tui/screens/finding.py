@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from textual import on, work
+from textual import work
 
 from fallback.core.events import Message
 from fallback.core.ids import PortalId, SourceId
@@ -165,16 +165,9 @@ class Finding:
 
     # ── what to do with a message ───────────────────────────────────────────────────────────────
 
-    @on(Timeline.Acted)
-    async def act(self, event: Timeline.Acted) -> None:
-        """Do what was asked with a message."""
-        if event.action == "menu":
-            self._menu(event.entry)
-        else:
-            await self.do(event.entry, event.action)
-
     @work
-    async def _menu(self, entry: Entry) -> None:
+    async def ask_what(self, entry: Entry) -> None:
+        """Offer what can be done with a message."""
         choices = [Choice("reply", tr("Reply"), "r"), Choice("copy", tr("Copy"), "c")]
         if entry.own and not entry.deleted:
             choices += [Choice("edit", tr("Edit"), "e"), Choice("delete", tr("Delete"), "d")]

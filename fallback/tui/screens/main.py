@@ -239,8 +239,16 @@ class MainScreen(Finding, Screen[None]):
         self.query_one(Timeline).select(None)
         self.query_one("#composer", Composer).focus()
 
+    @on(Timeline.Acted)
+    async def act(self, event: Timeline.Acted) -> None:
+        """Do what was asked with a message."""
+        if event.action == "menu":
+            self.ask_what(event.entry)
+        else:
+            await self.do(event.entry, event.action)
+
     @on(Timeline.Left)
-    def on_timeline_left(self, event: Timeline.Left) -> None:
+    def go_on_writing(self, event: Timeline.Left) -> None:
         """Go on writing with what was typed."""
         composer = self.query_one("#composer", Composer)
         composer.focus()
@@ -248,14 +256,14 @@ class MainScreen(Finding, Screen[None]):
             composer.insert(event.typed)
 
     @on(Composer.LeftUpwards)
-    def on_composer_left(self) -> None:
+    def go_to_timeline(self) -> None:
         """Go from the empty composer to the newest message."""
         timeline = self.query_one(Timeline)
         timeline.focus()
         timeline.action_select(-1)
 
     @on(Groups.Opened)
-    async def on_group_opened(self, event: Groups.Opened) -> None:
+    async def show_opened(self, event: Groups.Opened) -> None:
         """Show the group."""
         await self.open_group(event.portal)
 

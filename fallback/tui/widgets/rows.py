@@ -13,7 +13,7 @@ from fallback.core.events import Message, Origin, Poll
 from fallback.locale import active, ntr, tr
 from fallback.tui import markup, words
 from fallback.tui.fold import Entry, Tick, starts_group
-from fallback.tui.typeset import PLAIN, Line, Run, Typesetter, reads_rtl, width_of
+from fallback.tui.typeset import PLAIN, Line, Run, Typesetter, isolate, reads_rtl, width_of
 
 NAME_COLOURS = 6
 STYLES = (
@@ -199,7 +199,7 @@ class RowPainter:
         for option, count in zip(poll.options, counts, strict=True):
             bar = "▰" * round(8 * count / total) if total else ""
             votes = ntr("{count} vote", "{count} votes", count)
-            runs: list[Run] = [(f"○ {option.text}  ", PLAIN), (f"{bar} {votes}".strip(), self.styles["dim"])]
+            runs: list[Run] = [(f"○ {option.text}  ", PLAIN), (f"{bar} {isolate(votes)}".strip(), self.styles["dim"])]
             lines.append(self._fit(runs, inner, rtl=rtl))
         return lines
 
@@ -227,7 +227,7 @@ class RowPainter:
         colour = self.styles["own" if entry.own else "other"]
         bar = Segment("█" if selected else "▌" if not rtl else "▐", fill + colour)
         blank = Segment(" ", fill)
-        painted = self.typesetter.paint(line, self.width - BAR, fill=fill)
+        painted = self.typesetter.paint(line, self.width - BAR, align="right" if rtl else "left", fill=fill)
         return [*painted, blank, bar] if rtl else [bar, blank, *painted]
 
 
