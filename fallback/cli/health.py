@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fallback.cli.output import data, emit_json, say
+from fallback.cli.output import emit_json
 
 
 @click.group("health")

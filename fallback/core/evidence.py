@@ -2,30 +2,17 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from fallback.core.events import Frozen
-from fallback.core.vocabulary import CAPTIVE, DENIALS, Kind, Word, is_six, kind_of, word_of
+from fallback.core.surroundings import Network, Surroundings, judge
+from fallback.core.tracks import TRAFFIC_WINDOW, WINDOW, Level, Track, Votes, begin, drops, resolver
+from fallback.core.vocabulary import DENIALS, Kind, Word, is_six, kind_of, word_of
 
-WINDOW = 300.0
-"""Seconds of a path probe that count."""
-TRAFFIC_WINDOW = 600.0
-"""Seconds of sends that count."""
-VOTE_LASTS = 1800.0
-"""Seconds for which a member's vote stands."""
 SETTLING = 45.0
 """Seconds after a session's return in which late failures of the time before still come in."""
 SLOW = 5_000.0
 """Milliseconds from which an acknowledgement is a bad sign."""
-
-
-class Level(IntEnum):
-    """How bad a family is."""
-
-    NONE = 0
-    GOOD = 1
-    PARTIAL = 2
-    BAD = 3
 
 
 class Peers(StrEnum):
@@ -35,17 +22,6 @@ class Peers(StrEnum):
     GOOD = "good"
     MIXED = "mixed"
     BAD = "bad"
-
-
-class Network(StrEnum):
-    """How our own network is, by hosts that have nothing to do with Meta."""
-
-    UNSEEN = "unseen"
-    GOOD = "good"
-    IMPAIRED = "impaired"
-    FAILING = "failing"
-    CAPTIVE = "captive"
-    SILENT = "silent"
 
 
 class Evidence(Frozen, frozen=True):
@@ -118,93 +94,6 @@ class Evidence(Frozen, frozen=True):
         return (self.session, self.sends) != (Level.NONE, Level.NONE) or self.cloud or self.silent
 
 
-class Track:
-    """The recent samples of one probe."""
-
-    __slots__ = ("at", "bad_since", "gap", "outcome", "recent", "streak", "word")
-
-    def __init__(self) -> None:
-        self.recent: deque[tuple[float, bool, str]] = deque(maxlen=40)
-        self.at = 0.0
-        self.gap = 30.0
-        self.outcome = ""
-        self.word = Word.IDLE
-        self.streak = 0
-        self.bad_since = 0.0
-
-    def add(self, at: float, word: Word, outcome: str) -> None:
-        """Take a sample."""
-        if self.at:
-            self.gap = max(15.0, at - self.at)
-        self.at = at
-        self.outcome = outcome
-        self.word = word
-        if word is Word.BAD:
-            if not self.streak:
-                self.bad_since = at
-            self.streak += 1
-            self.recent.append((at, False, outcome))
-        elif word is Word.GOOD:
-            self.streak = 0
-            self.recent.append((at, True, outcome))
-
-    def fresh(self, now: float) -> bool:
-        """Tell whether the probe still reports."""
-        return now - self.at <= min(600.0, max(200.0, 3 * self.gap))
-
-    def counts(self, now: float, window: float = WINDOW) -> tuple[int, int]:
-        """Give (bad, all) of a window that ends now."""
-        good = [fine for at, fine, _ in self.recent if now - at <= window]
-        return good.count(False), len(good)
-
-    def level(self, now: float) -> Level:
-        """Weigh a probe that looks at regular times."""
-        if not self.fresh(now) or not self.recent:
-            return Level.NONE
-        if self.streak >= 2:
-            return Level.BAD
-        if self.streak == 0 and all(fine for _, fine, _ in self.recent):
-            return Level.GOOD
-        bad, seen = self.counts(now)
-        if seen >= 4 and bad / seen >= 0.6:
-            return Level.BAD
-        return Level.PARTIAL if bad >= 2 and bad / seen >= 0.2 else Level.GOOD
-
-    def says(self, words: frozenset[str], now: float) -> bool:
-        """Tell whether the newest bad outcomes are such words."""
-        bad = [outcome for at, fine, outcome in self.recent if not fine and now - at <= WINDOW][-4:]
-        return bool(bad) and 2 * sum(outcome in words for outcome in bad) > len(bad)
-
-
-class Votes:
-    """What members say, one voice each; who keeps turning round is not heard."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, tuple[float, str]] = {}
-        self._turns: dict[str, deque[float]] = {}
-
-    def add(self, at: float, outcome: str) -> None:
-        """Take ``down:WHO`` or ``up:WHO``."""
-        word, _, who = outcome.partition(":")
-        if word not in ("down", "up") or not who:
-            return
-        before = self._said.get(who)
-        if before and before[1] != word:
-            self._turns.setdefault(who, deque(maxlen=3)).append(at)
-        self._said[who] = (at, word)
-
-    def count(self, now: float, *, ups_after: float, downs_after: float) -> tuple[int, int]:
-        """Count the members who say up and down, of votes that still stand."""
-        ups = downs = 0
-        for who, (at, word) in self._said.items():
-            turns = self._turns.get(who, ())
-            if now - at > VOTE_LASTS or (len(turns) == 3 and now - turns[0] <= VOTE_LASTS):
-                continue
-            ups += word == "up" and at >= ups_after
-            downs += word == "down" and at >= downs_after
-        return ups, downs
-
-
 class Memory:
     """The recent samples of all probes.
 
@@ -269,35 +158,14 @@ class Memory:
         controls = self.tracks[Kind.CONTROL]
         return bool(controls) and not any(track.fresh(now) for track in controls.values())
 
-    def network(self, now: float) -> tuple[Network, int, int]:
-        """Judge our own network; gives the controls that answer and those that there are, too."""
-        controls = self._without_six(Kind.CONTROL)
-        names = self._without_six(Kind.CONTROL_NAMES)
-        everything = [*controls, *names]
-        if not everything:
-            return Network.UNSEEN, 0, 0
-        fresh = [track for track in everything if track.fresh(now)]
-        if not fresh:
-            return Network.SILENT, 0, len(everything)
-        good = sum(track.word is Word.GOOD for track in fresh)
-        deciding = [track for track in controls if track.fresh(now)] or fresh
-        lost = all(track.streak for track in deciding) and 3 * (len(fresh) - good) >= 2 * len(fresh)
-        if all(track.streak >= 2 for track in deciding) or (lost and any(track.streak >= 2 for track in fresh)):
-            captive = any(CAPTIVE.fullmatch(track.outcome) for track in deciding)
-            return (Network.CAPTIVE if captive else Network.FAILING), good, len(fresh)
-        home = [track for track in self.tracks[Kind.HOME].values() if track.streak >= 1]
-        portal = [track for track in deciding if track.streak >= 2 and CAPTIVE.fullmatch(track.outcome)]
-        if portal and (home or all(track.streak for track in deciding)):
-            return Network.CAPTIVE, good, len(fresh)
-        loss = sorted(_share(track.counts(now, 180.0)) for track in fresh)[len(fresh) // 2]
-        if loss >= 0.4:
-            return Network.FAILING, good, len(fresh)
-        state = Network.IMPAIRED if loss >= 0.15 or any(track.streak for track in deciding) else Network.GOOD
-        return state, good, len(fresh)
+    def network(self, now: float) -> Surroundings:
+        """Judge our own network."""
+        home = self.tracks[Kind.HOME].values()
+        return judge(self._without_six(Kind.CONTROL), self._without_six(Kind.CONTROL_NAMES), home, now)
 
     def look(self, now: float, *, ups_after: float, downs_after: float) -> Evidence:
         """Weigh everything."""
-        network, good, seen = self.network(now)
+        around = self.network(now)
         ups, downs = self.votes.count(now, ups_after=ups_after, downs_after=downs_after)
         gone, denied = self._names(now)
         peers = self._peers(now)
@@ -315,7 +183,7 @@ class Memory:
         deliveries, stalls = self._newest(Kind.RECEIPTS)
         return Evidence(
             at=now,
-            network=network,
+            network=around.network,
             home_bad=any(track.streak >= 2 for track in self.tracks[Kind.HOME].values()),
             link=link,
             link_since=since if link is Level.BAD else 0.0,
@@ -348,9 +216,11 @@ class Memory:
             stalls=stalls,
             drops=self._newest(Kind.SESSION)[1],
             inbound=self._newest(Kind.INBOUND)[0],
-            hint=any(track.word is Word.BAD and track.fresh(now) for track in self.tracks[Kind.HINT].values()),
-            controls_good=good,
-            controls_seen=seen,
+            hint=any(
+                track.word is Word.BAD and track.fresh(now) for track in self.tracks[Kind.HINT].values()
+            ),
+            controls_good=around.good,
+            controls_seen=around.seen,
         )
 
     def _account(self, at: float, kind: Kind, word: Word, outcome: str, track: Track) -> None:
@@ -398,7 +268,7 @@ class Memory:
         lost = [track for track in tracks if track.streak >= 2 and not self.trouble]
         if len(lost) == len(tracks):
             return Level.BAD, max(track.bad_since for track in lost)
-        flaps = sum(_drops(track.recent, now) for track in tracks)
+        flaps = sum(drops(track.recent, now) for track in tracks)
         if flaps >= 3:
             return Level.PARTIAL, 0.0
         return (Level.GOOD if any(track.word is Word.GOOD for track in tracks) else Level.NONE), 0.0
@@ -418,9 +288,9 @@ class Memory:
         bad = [at for at, fine in recent if not fine]
         newest = [fine for _, fine in recent[-5:]]
         tail = [fine for _, fine in recent[-3:]]
-        share = newest.count(False) / len(newest)
-        if len(bad) >= 3 and (not any(tail) or share >= 0.6):
-            return Level.BAD, _begin(recent), newest.count(False) >= 4
+        failing = newest.count(False) / len(newest)
+        if len(bad) >= 3 and (not any(tail) or failing >= 0.6):
+            return Level.BAD, begin(recent), newest.count(False) >= 4
         if newest.count(False) >= 2 or len(bad) >= 3:
             return Level.PARTIAL, bad[0], False
         slow = sum(slow for at, slow in self._slow if now - at <= TRAFFIC_WINDOW)
@@ -438,10 +308,12 @@ class Memory:
 
     def _names(self, now: float) -> tuple[bool, bool]:
         """Tell whether WhatsApp's names are gone everywhere, and whether somebody hides them."""
-        controls = {name.removeprefix("ctl."): track for name, track in self.tracks[Kind.CONTROL_NAMES].items()}
+        controls = {
+            name.removeprefix("ctl."): track for name, track in self.tracks[Kind.CONTROL_NAMES].items()
+        }
         usable: list[Track] = []
         for name, track in self.tracks[Kind.NAMES].items():
-            control = controls.get(name) or controls.get(_resolver(name))
+            control = controls.get(name) or controls.get(resolver(name))
             if track.fresh(now) and not is_six(name) and not (control and control.streak):
                 usable.append(track)
         bad = [track for track in usable if track.level(now) is Level.BAD]
@@ -475,7 +347,9 @@ class Memory:
         lost, tried = sum(bad for bad, _ in controls), sum(seen for _, seen in controls)
         if not tried or lost / tried > 0.05:
             return False
-        peer = max((track.at for track in self.tracks[Kind.PEER].values() if track.word is Word.GOOD), default=0.0)
+        peer = max(
+            (track.at for track in self.tracks[Kind.PEER].values() if track.word is Word.GOOD), default=0.0
+        )
         for track in self._paths(Kind.RELAY_EDGE, Kind.PHONE_EDGE):
             bad, seen = track.counts(now, TRAFFIC_WINDOW)
             first = next((at for at, fine, _ in track.recent if not fine and now - at <= TRAFFIC_WINDOW), now)
@@ -495,32 +369,3 @@ class Memory:
         return not self.tracks[Kind.SESSION] and (
             bool(self.tracks[Kind.INBOUND]) or any(not name.startswith("ld.") for name in sends)
         )
-
-
-def _begin(sends: list[tuple[float, bool]]) -> float:
-    """Give the time of the failed send from which most have failed."""
-    begin, score = sends[-1][0], 0
-    for at, fine in reversed(sends):
-        score += -2 if fine else 1
-        if score < -1:
-            break
-        begin = begin if fine else at
-    return begin
-
-
-def _share(counts: tuple[int, int]) -> float:
-    bad, seen = counts
-    return bad / seen if seen >= 2 else 0.0
-
-
-def _drops(recent: Iterable[tuple[float, bool, str]], now: float) -> int:
-    drops, before = 0, True
-    for at, fine, _ in recent:
-        drops += before and not fine and now - at <= TRAFFIC_WINDOW
-        before = fine
-    return drops
-
-
-def _resolver(name: str) -> str:
-    """Give the name of a DNS probe without the host it asks for (``dns.cf.g`` → ``dns.cf``)."""
-    return ".".join(name.split(".")[:2])

@@ -1,6 +1,8 @@
 """A verdict's reason in plain English: one sentence that names the evidence."""
 
-from fallback.core.evidence import Evidence, Level, Network, Peers
+from fallback.core.evidence import Evidence, Peers
+from fallback.core.surroundings import Network
+from fallback.core.tracks import Level
 
 _TROUBLES = {
     "logged_out": "the linked device was logged out",
@@ -109,7 +111,9 @@ def recovering(e: Evidence) -> str:
     back = ["the session is back"] if e.session is Level.GOOD else []
     if e.ups:
         back.append(f"{_people(e.ups)} that it works")
-    return _sentence("WhatsApp seems to come back, waiting for proof", back or ["its servers answer again"], [])
+    return _sentence(
+        "WhatsApp seems to come back, waiting for proof", back or ["its servers answer again"], []
+    )
 
 
 def up(e: Evidence) -> str:

@@ -4,7 +4,9 @@ The rules weigh families, never single probes.  The relay's own way (session, se
 so it needs a second family: the phones' way, people, a peer, or the chat endpoint.
 """
 
-from fallback.core.evidence import Evidence, Level, Network, Peers
+from fallback.core.evidence import Evidence, Peers
+from fallback.core.surroundings import Network
+from fallback.core.tracks import Level
 
 
 def vetoed(e: Evidence) -> bool:
@@ -30,7 +32,15 @@ def soft(e: Evidence) -> bool:
     """Tell whether something is not right, though it may be no outage."""
     weak = sum(
         level >= Level.PARTIAL
-        for level in (e.sends, e.receipts, e.chat, e.relay_edge, e.phone_edge, e.session, e.graph if e.cloud else 0)
+        for level in (
+            e.sends,
+            e.receipts,
+            e.chat,
+            e.relay_edge,
+            e.phone_edge,
+            e.session,
+            e.graph if e.cloud else 0,
+        )
     )
     return (
         bool(e.trouble)
@@ -75,7 +85,11 @@ def alive(e: Evidence) -> bool:
     if not e.connector:
         return Level.GOOD in (e.relay_edge, e.phone_edge, e.chat)
     way = e.graph if e.cloud else e.session
-    return way in (Level.GOOD, Level.PARTIAL) and e.sends in (Level.NONE, Level.GOOD) and e.receipts <= Level.PARTIAL
+    return (
+        way in (Level.GOOD, Level.PARTIAL)
+        and e.sends in (Level.NONE, Level.GOOD)
+        and e.receipts <= Level.PARTIAL
+    )
 
 
 def _relay_fails(e: Evidence) -> float | None:
@@ -113,7 +127,11 @@ def _relay_is_silent(e: Evidence) -> float | None:
         return None
     if path or e.peers is Peers.BAD or is_barred(e):
         return 60.0
-    return 120.0 if e.downs >= 3 and not e.ups and e.peers is not Peers.GOOD and e.receipts is not Level.GOOD else None
+    return (
+        120.0
+        if e.downs >= 3 and not e.ups and e.peers is not Peers.GOOD and e.receipts is not Level.GOOD
+        else None
+    )
 
 
 def _second_family(e: Evidence) -> bool:

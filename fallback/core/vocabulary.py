@@ -42,7 +42,22 @@ CAPTIVE = re.compile(r"bogus|redirect|captive|html|cert_mismatch|http_(2\d\d|30\
 """What a portal between us and the network answers for hosts that it does not own."""
 
 _ACCOUNT_CODES = frozenset(
-    {"0", "3", "10", "190", "368", "401", "403", "131031", "130497", "131042", "131045", "133010", "131207", "131215"}
+    {
+        "0",
+        "3",
+        "10",
+        "190",
+        "368",
+        "401",
+        "403",
+        "131031",
+        "130497",
+        "131042",
+        "131045",
+        "133010",
+        "131207",
+        "131215",
+    }
 )
 _THROTTLES = frozenset({"4", "429", "80007", "130429", "131048", "131056", "131208", "131064"})
 _OUTAGE_CODES = frozenset({"1", "2", "131000", "131016", "131057"})
@@ -61,7 +76,9 @@ _BY_TAIL = {
     "inbound": Kind.INBOUND,
 }
 _BY_OUTCOME = {
-    **dict.fromkeys(("connected", "connecting", "disconnected", "keepalive_timeout", *ACCOUNT_STATES), Kind.SESSION),
+    **dict.fromkeys(
+        ("connected", "connecting", "disconnected", "keepalive_timeout", *ACCOUNT_STATES), Kind.SESSION
+    ),
     **dict.fromkeys(("ack", "no_ack"), Kind.SENDS),
     **dict.fromkeys(("fresh", "quiet", "stale"), Kind.INBOUND),
     **dict.fromkeys(("service_ok", "service_bad"), Kind.PEER),
@@ -111,7 +128,13 @@ def word_of(kind: Kind, outcome: str) -> Word:
         return _error(code)
     if outcome in _GOOD:
         return Word.GOOD
-    if outcome in _IDLE and kind not in (Kind.CONTROL, Kind.CONTROL_NAMES, Kind.HOME, Kind.RELAY_EDGE, Kind.PHONE_EDGE):
+    if outcome in _IDLE and kind not in (
+        Kind.CONTROL,
+        Kind.CONTROL_NAMES,
+        Kind.HOME,
+        Kind.RELAY_EDGE,
+        Kind.PHONE_EDGE,
+    ):
         return Word.IDLE
     if outcome == "http_429" or (kind is Kind.SESSION and outcome == "connecting"):
         return Word.IDLE
@@ -119,7 +142,7 @@ def word_of(kind: Kind, outcome: str) -> Word:
 
 
 def _control(tail: str) -> Kind:
-    first = tail.split(".")[0]
+    first = tail.split(".", maxsplit=1)[0]
     if first in ("dns", "doh"):
         return Kind.CONTROL_NAMES
     return Kind.HOME if first in ("matrix", "homeserver", "home") else Kind.CONTROL

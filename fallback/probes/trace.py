@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from fallback.core.health import Detector, DetectorConfig, Health, Sample
+from fallback.core.detector import Detector, DetectorConfig
+from fallback.core.health import Health, Sample
 from fallback.errors import ParseError
 from fallback.text import sanitise_name
 
@@ -58,7 +59,9 @@ def replay(trace: Trace, detector: Detector | None = None) -> Iterator[Health]:
             if health := detector.tick(now):
                 yield health
             now += STEP
-        detector.feed(Sample(at=at, probe=sanitise_name(probe), outcome=sanitise_name(outcome), latency_ms=latency))
+        detector.feed(
+            Sample(at=at, probe=sanitise_name(probe), outcome=sanitise_name(outcome), latency_ms=latency)
+        )
     while now <= trace.duration_s:
         if health := detector.tick(now):
             yield health

@@ -4,7 +4,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fallback.core.health import Detector, DetectorConfig, Health, Sample, State
+from fallback.core.detector import Detector, DetectorConfig
+from fallback.core.health import Health, Sample, State
 
 SERVICE = {
     "dns.sys": 30, "dns.cf": 30, "dns.gg": 30, "tls.web": 30, "tls.g": 30, "ws.web": 60, "http.graph": 60,

@@ -1,0 +1,103 @@
+"""Watch for an outage: every probe at its pace, the detector's clock, and a call on each change of verdict."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+from fallback.core.detector import Detector
+from fallback.core.health import Health, Sample, State
+from fallback.core.ports import Clock, Probe
+
+log = logging.getLogger(__name__)
+TICK = 5.0
+"""Seconds between two judgements."""
+CLOSE = 15.0
+"""Seconds between two looks while WhatsApp seems to come back."""
+SPREAD = 0.1
+"""Part of an interval by which looks are shifted at random."""
+
+
+class Watch:
+    """The loop of the outage detector.
+
+    Times are the wall clock's, so that a suspended machine is noticed.
+
+    Args:
+        on_change: called with each new verdict.
+        jitter: gives numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        probes: Sequence[Probe],
+        clock: Clock,
+        on_change: Callable[[Health], Awaitable[None]],
+        *,
+        detector: Detector | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.probes = list(probes)
+        self.clock = clock
+        self.on_change = on_change
+        self.detector = detector or Detector()
+        self.latest: dict[str, Sample] = {}
+        self._jitter = jitter
+
+    @property
+    def health(self) -> Health:
+        """The present verdict."""
+        return self.detector.health
+
+    def feed(self, sample: Sample) -> None:
+        """Take a sample that no probe of the list made: a send's end, a member's vote."""
+        self.latest[sample.probe] = sample
+        self.detector.feed(sample)
+
+    async def override(self, state: State | None, who: str, why: str = "") -> Health:
+        """Set the state by hand; ``None`` hands over to the detector again."""
+        health = self.detector.override(state, who, why, self._now())
+        await self.on_change(health)
+        return health
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._judge())
+            for probe in self.probes:
+                loops.create_task(self._look(probe))
+
+    async def judge(self) -> Health | None:
+        """Judge once and tell of a change."""
+        health = self.detector.tick(self._now())
+        if health is not None:
+            log.info(
+                "verdict %s (%s)", health.state.value, health.cause.value if health.cause else "no cause"
+            )
+            await self.on_change(health)
+        return health
+
+    async def _judge(self) -> None:
+        while True:
+            await self.judge()
+            await self.clock.sleep(TICK)
+
+    async def _look(self, probe: Probe) -> None:
+        await self.clock.sleep(probe.interval * self._jitter() / 2)
+        while True:
+            self.feed(await probe.sample())
+            await self.clock.sleep(self._pause(probe.interval))
+
+    def _pause(self, interval: float) -> float:
+        """Give the seconds to the next look: fewer looks at what is down, more at what comes back."""
+        match self.detector.health.state:
+            case State.DOWN:
+                interval *= 2
+            case State.RECOVERING:
+                interval = min(interval, CLOSE)
+            case _:
+                pass
+        return interval * (1 + SPREAD * (2 * self._jitter() - 1))
+
+    def _now(self) -> float:
+        return self.clock.now() / 1000
