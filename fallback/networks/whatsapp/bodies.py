@@ -29,6 +29,11 @@ _ATTACHED_TAIL: Final = re.compile(rf"{_LEAD}({_FILE}) \(([^()\n]{{3,60}})\)")
 _IOS_BEFORE: Final = re.compile(rf"<\s?([^<>:：\n]{{2,40}}?)\s?[:：]\s?({_FILE}|[0-9]{{8}}-[^\n<>]{{1,250}}?)\s?>\s*$")
 _IOS_AFTER: Final = re.compile(rf"<({_FILE}) ([^<>\n.]{{3,30}})>\s*$")
 _IOS_2016: Final = re.compile(rf"({_FILE}) <{_LEAD}([^<>\n:]{{3,30}})>\s*$")
+_IOS_ALONE: Final = re.compile(r"[\u200e\u200f]<([^<>:\n]{2,40}): ([0-9]{8}-[A-Z]{3,8}-[0-9-]{19}\.[a-z0-9]{2,5})>")
+_ANDROID_ALONE: Final = re.compile(
+    r"\u200e?([A-Z]{3}-[0-9]{8}-WA[0-9]{4}\.[a-z0-9]{2,5}) \(([^()\n]{3,60})\)"
+)
+_MAY_BE_FILE: Final = re.compile(r"\.[A-Za-z0-9]{2,8}(?:$|\s)")
 _PAGES: Final = re.compile("^(.{1,250}?\\.\\w{1,10})?\\s?(?:•\\s?[\u200e\u200f]?[^•\n]{1,30})?\\s*$")
 _EDITED: Final = re.compile(f"(?:^|\\s)[{_MARK}]?(<[^<>\n]{{3,60}}>)\\s*$")
 _CALL: Final = re.compile(r"^(.{3,40}?)[,.] .{1,40}$")
@@ -90,6 +95,9 @@ def understand(text: str, extra: frozenset[str] = frozenset()) -> Body | None:
         text: decoded, line ends as ``\\n``, marks still in it.
         extra: folded wordings in angle brackets that this file repeats: left-out media of unknown languages.
     """
+    quick = _quick_attached(text)
+    if quick is not None:
+        return quick
     line, _, rest = text.partition("\n")
     bare = line.strip()
     if len(bare) <= 160:
@@ -98,9 +106,23 @@ def understand(text: str, extra: frozenset[str] = frozenset()) -> Body | None:
             return _token(token.role, token.media, bare, rest, token.languages)
         if len(bare) > 4 and bare[0] == "<" and bare[-1] == ">" and fold(bare) in extra:
             return Body("media", rest.strip("\n"), omitted=True, media=MediaKind.DOCUMENT)
-    return (
-        _attached(text, line, rest) or _tail_token(text) or _location(text) or _poll(text) or _deleted_by_admin(bare, rest)
-    )
+    if "://" in text and (place := _location(text)) is not None:
+        return place
+    if rest and bare[-1:] in (":", "：") and (poll := _poll(text)) is not None:
+        return poll
+    return _attached(text, line, rest) or _tail_token(text) or _deleted_by_admin(bare, rest)
+
+
+def _quick_attached(text: str) -> Body | None:
+    """Read the two most common forms of a named file without the rest of the rules."""
+    match = _IOS_ALONE.fullmatch(text) or _ANDROID_ALONE.fullmatch(text)
+    if match is None:
+        return None
+    known = _attached_words() if text[-1] == ">" else _tails()
+    word = match[1] if text[-1] == ">" else f"({match[2]})"
+    if word not in known:
+        return None
+    return _file(match[2] if text[-1] == ">" else match[1], "")
 
 
 def _token(role: str, media: MediaKind | None, line: str, rest: str, languages: frozenset[str]) -> Body | None:
@@ -153,7 +175,7 @@ def _attached(text: str, line: str, rest: str) -> Body | None:
         match = _ATTACHED_TAIL.fullmatch(line.rstrip())
         if match and f"({fold(match[2])})" in _tails():
             return _file(match[1], rest.strip("\n"))
-    if 3 < len(line) < 320:
+    if 3 < len(line) < 320 and _MAY_BE_FILE.search(line):
         bare = fold_keep(line)
         for before, after, _ in _wordless():
             if bare.startswith(before) and bare.endswith(after.rstrip()) and re.search(r"\.\w{1,8}$", bare[len(before) : len(bare) - len(after)]):
@@ -302,6 +324,15 @@ def _admin_frames() -> tuple[tuple[str, str, str], ...]:
     return tuple((b, fold(a) if a.strip() else "", c) for b, a, c in frames("deleted_by_admin") if len(b) + len(a) > 10)
 
 
+def known_edited(text: str) -> str | None:
+    """Give a text without its "edited" marker; ``None`` where it has none of a known wording."""
+    text = text.rstrip()
+    at = text.rfind("<", max(0, len(text) - 80))
+    if at > 0 and text[at - 1] in " \n\u200e\u200f" and fold(text[at:]) in words("edited"):
+        return text[:at].rstrip("\u200e\u200f").rstrip(" \n")
+    return None
+
+
 def take_edited(text: str, extra: frozenset[str] = frozenset()) -> tuple[str, bool]:
     """Part a text from its "edited" marker.
 
@@ -311,12 +342,15 @@ def take_edited(text: str, extra: frozenset[str] = frozenset()) -> tuple[str, bo
     stripped = text.rstrip()
     if not stripped.endswith(">"):
         return text, False
+    known = known_edited(text)
+    if known is not None:
+        return known, True
     tail = stripped[-80:]
     match = _EDITED.search(tail)
     if match is None:
         return text, False
     marker = fold(match[1])
     marked = tail[match.start(1) - 1 : match.start(1)] in ("\u200e", "\u200f")
-    if marker in words("edited") or marker in extra or (marked and ":" not in marker):
+    if marker in extra or (marked and ":" not in marker):
         return stripped[: len(stripped) - len(tail) + match.start()], True
     return text, False

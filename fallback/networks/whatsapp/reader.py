@@ -21,7 +21,7 @@ from fallback.networks.whatsapp.systems import SystemLine
 from fallback.text import sanitise_name
 
 Talk = tuple[bytes | None, bytes]
-_LARGE: Final = 16 << 20
+_LARGE: Final = 8 << 20
 _SMALL: Final = 8 << 20
 _DAY: Final = 86400
 _LONGEST_LABEL: Final = 400
@@ -322,6 +322,10 @@ class Reader:
         return self._typed(stamp, name, body, text)
 
     def _typed(self, stamp: int, name: str, body: bytes, text: str) -> Record:
+        if text.endswith(">"):
+            known = bodies.known_edited(text)
+            if known is not None:
+                return self._edited(stamp, name, body, known)
         found = bodies.understand(text, self.survey.markers)
         if found is None:
             if self._ios and text[:1] in ("\u200e", "\u200f") and self._app_wrote(name, text):
@@ -330,13 +334,16 @@ class Reader:
             if not edited:
                 return Record(stamp, name, body)
             return Record(stamp, name, body, Body("text", kept, edited=True))
-        if len(body) < 160 and not found.text and not found.attachment and body in _exact():
+        if len(body) < 160 and not found.text and not found.attachment and len(self._fixed) < 4096:
             self._fixed[body] = found
-        if found.kind in {"media", "contact"} and found.text:
-            caption, edited = bodies.take_edited(found.text, self.survey.markers)
-            if edited:
-                found = msgspec.structs.replace(found, text=caption, edited=True)
         return Record(stamp, name, body, found)
+
+    def _edited(self, stamp: int, name: str, body: bytes, kept: str) -> Record:
+        """Make a record of what was edited: text, or a file's caption."""
+        found = bodies.understand(kept, self.survey.markers)
+        if found is not None and found.kind in {"media", "contact", "poll"}:
+            return Record(stamp, name, body, msgspec.structs.replace(found, edited=True))
+        return Record(stamp, name, body, Body("text", kept, edited=True))
 
     def _app_wrote(self, name: str, text: str) -> bool:
         """Say whether a marked body under a label is a system line (3.4)."""

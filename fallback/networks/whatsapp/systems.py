@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from fallback.networks.whatsapp.dialects import KINDS, LANGUAGES, Template, encryption, fold, templates, templates_of
+from fallback.networks.whatsapp.dialects import KINDS, LANGUAGES, Template, encryption, fold, templates_ending, templates_of
 
 _LONGEST: Final = 1000
 """Characters beyond which a line is no system line that needs understanding."""
@@ -58,10 +58,9 @@ def _understand(line: str, language: str, known: frozenset[str]) -> SystemLine:
     for start, code in encryption():
         if line.startswith(start):
             return SystemLine("e2e_notice", "encryption", language=code)
-    order = (templates_of(language), templates()) if language else (templates(),)
-    for table in order:
+    for code in (language, "") if language else ("",):
         for part in _parts(line):
-            for template in table:
+            for template in templates_ending(code, part[-1:]):
                 found = template.match(part)
                 if found is not None and _plausible(template, found):
                     return _fill(template, found, known)
@@ -71,7 +70,7 @@ def _understand(line: str, language: str, known: frozenset[str]) -> SystemLine:
 def matches(line: str, language: str, before: int) -> SystemLine | None:
     """Match a whole sentence whose fixed words start before character ``before``; else ``None``."""
     folded = fold(line[:_LONGEST])
-    for template in templates_of(language) if language else templates():
+    for template in templates_ending(language, folded[-1:]):
         found = template.match(folded)
         if found is None or not template.names:
             continue

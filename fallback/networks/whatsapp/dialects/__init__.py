@@ -90,8 +90,13 @@ class Template(msgspec.Struct, frozen=True):
 
 def fold(text: str) -> str:
     """Make wordings comparable: marks gone, one kind of space, quote and apostrophe, no final stop."""
-    text = unicodedata.normalize("NFC", text).translate(_FOLD)
-    return _GAPS.sub(" ", text).strip().rstrip(".。۔।").rstrip()
+    if text.isascii():
+        text = text.replace("`", "'")
+    else:
+        text = unicodedata.normalize("NFC", text).translate(_FOLD)
+    if "  " in text:
+        text = _GAPS.sub(" ", text)
+    return text.strip().rstrip(".。۔।").rstrip()
 
 
 @functools.cache
@@ -129,8 +134,14 @@ def templates() -> tuple[Template, ...]:
 
 @functools.cache
 def templates_of(language: str) -> tuple[Template, ...]:
-    """Give the sentences of one language."""
-    return tuple(t for t in templates() if t.language == language)
+    """Give the sentences of one language; of all of them for the empty name."""
+    return tuple(t for t in templates() if not language or t.language == language)
+
+
+@functools.cache
+def templates_ending(language: str, last: str) -> tuple[Template, ...]:
+    """Give a language's sentences that may end with a character: those that end with a name, too."""
+    return tuple(t for t in templates_of(language) if t.literals[-1][-1:] in ("", last))
 
 
 @functools.cache
