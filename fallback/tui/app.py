@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import tzinfo
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
@@ -17,7 +17,7 @@ from fallback.tui.setting import Setting
 from fallback.tui.typeset import Mode, detect
 
 # Where a terminal has no kitty protocol, Textual forgets the Alt of Alt+Enter and would send a message half written.
-ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (Keys.ControlJ,))
+cast("dict[str, object]", ANSI_SEQUENCES_KEYS).setdefault("\x1b\r", (Keys.ControlJ,))
 
 VTE_BIDI_OFF = "\x1b[8l"
 VTE_BIDI_ON = "\x1b[8h"
