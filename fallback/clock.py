@@ -9,23 +9,26 @@ class SystemClock:
     """The machine's clock.
 
     Args:
-        speed: how much faster waiting goes; a demo compresses an hour into a minute.  Dates stay true.
+        speed: seconds of this clock in a second of the machine; a demo compresses an hour into a minute.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
+        self._epoch = time.time()
         self._start = time.monotonic()
 
     def now(self) -> int:
-        """Give ms since the epoch."""
-        return time.time_ns() // 1_000_000
+        """Give ms since the epoch; true dates only at speed 1."""
+        if self.speed == 1.0:
+            return time.time_ns() // 1_000_000
+        return int((self._epoch + self.monotonic()) * 1000)
 
     def monotonic(self) -> float:
-        """Give seconds since this clock was made, at its speed."""
+        """Give seconds since this clock was made."""
         return (time.monotonic() - self._start) * self.speed
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that many seconds, at its speed."""
+        """Wait that many seconds of this clock."""
         await asyncio.sleep(max(0.0, seconds) / self.speed)
 
 

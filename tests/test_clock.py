@@ -24,9 +24,9 @@ async def test_a_virtual_clock_moves_only_when_told():
     assert clock.monotonic() == 7
 
 
-async def test_a_fast_clock_passes_a_minute_in_an_instant_and_keeps_true_dates():
+async def test_a_fast_clock_passes_a_minute_in_an_instant():
     clock = SystemClock(100_000)
     before, date = clock.monotonic(), clock.now()
     await clock.sleep(60)
     assert clock.monotonic() - before >= 60
-    assert clock.now() - date < 30_000
+    assert clock.now() - date >= 60_000

@@ -110,14 +110,14 @@ async def _live(where: Any, speed: float, language: str | None, *, wait: bool) -
             if wait:
                 say("Enter opens the client; F9 in it begins the outage, Ctrl+Q ends.")
                 await asyncio.to_thread(click.get_text_stream("stdin").readline)
-            await watch(set_up, language)
+            await watch(set_up, where, language)
     say("the demo's homeserver has stopped; run it again and it goes on from here")
 
 
 def _importing(advance: Any) -> Any:
     def told(step: str, _done: int, _total: int) -> None:
         if step == "messages":
-            advance()
+            advance(1)
 
     return told
 

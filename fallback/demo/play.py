@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from fallback.bridge.account import AccountLoops
+from fallback.clock import SystemClock
 from fallback.core.events import Message, Notice, Origin
 from fallback.core.health import State
 from fallback.core.ports import Portal, TimelineRow
@@ -55,10 +56,14 @@ class Play:
         self.weather = weather
         self.tell = tell
         self.client = AccountLoops(
-            stage.member_side, stage.member_store, stage.clock, told=_quiet, online=_quiet
+            stage.member_side, stage.member_store, SystemClock(), told=_quiet, online=_quiet
         )
         self.session = StoreSession(
-            stage.member_store, stage.clock, stage.member_side.user, name="You", ring=self.client.outbox.ring
+            stage.member_store,
+            SystemClock(),
+            stage.member_side.user,
+            name="You",
+            ring=self.client.outbox.ring,
         )
         self.first = 0
         self.steps: list[Step] = []

@@ -37,7 +37,11 @@ def example() -> Path:
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that the demo plays with."""
+    """Everything that the demo plays with.
+
+    Args:
+        clock: of the story; stores and rooms keep true dates.
+    """
 
     clock: SystemClock
     server: ManagedHomeserver

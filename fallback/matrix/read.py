@@ -57,7 +57,8 @@ def from_event(raw: Mapping[str, Any], room: str, names: Mapping[str, str]) -> C
 def _read(raw: Mapping[str, Any], room: str, names: Mapping[str, str]) -> Canonical | None:
     content: Mapping[str, Any] = raw["content"]
     sender = str(raw["sender"])
-    source = content.get(SOURCE) if is_ghost(sender) and isinstance(content.get(SOURCE), dict) else {}
+    told = content.get(SOURCE)
+    source: Mapping[str, Any] = told if is_ghost(sender) and isinstance(told, dict) else {}
     base: dict[str, Any] = {
         "id": SourceId(str(raw["event_id"])),
         "chat": ChatId(room),

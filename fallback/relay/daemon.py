@@ -12,6 +12,7 @@ from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
 from fallback.bridge.switch import Switch
 from fallback.bridge.watch import Watch
+from fallback.core.detector import Detector, DetectorConfig
 from fallback.core.events import Canonical, Identity, Message
 from fallback.core.health import Health
 from fallback.core.ids import RoomId, SourceId, UserId
@@ -19,6 +20,10 @@ from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Connector, Homeserver, Portal, Probe, Store, SyncBatch
 from fallback.core.roster import ghost, is_ghost
 from fallback.core.routing import MATRIX, to_remote, to_room
+from fallback.errors import TransientError
+from fallback.probes.members import Members
+from fallback.probes.session import SessionProbe
+from fallback.probes.traffic import InboundProbe, Sends
 
 log = logging.getLogger(__name__)
 VOTES = ("/down", "/up")
@@ -32,9 +37,9 @@ class Relay:
 
     Args:
         server_name: of the homeserver, part of every ghost's id.
-        probes: what the outage detector looks at.
-        vote: takes a member's word on WhatsApp (Matrix id, ``down`` or ``up``).
+        probes: what the outage detector looks at, beside the relay's own traffic and its members' words.
         link: gives an address where a portal's room can be read.
+        watching: the detector's clock, where it is another one (a demo's is faster).
     """
 
     def __init__(
@@ -46,9 +51,8 @@ class Relay:
         *,
         server_name: str,
         probes: Sequence[Probe] = (),
-        vote: Callable[[str, str], None] = lambda _who, _word: None,
         link: Callable[[Portal], str] = lambda portal: f"https://matrix.to/#/{portal.room}",
-        acknowledged: Callable[[bool], None] = lambda _fine: None,
+        watching: Clock | None = None,
     ) -> None:
         owner = f"relay-{secrets.token_hex(4)}"
         self.connector = connector
@@ -56,14 +60,18 @@ class Relay:
         self.store = store
         self.clock = clock
         self.server_name = server_name
-        self.vote = vote
-        self.acknowledged = acknowledged
         self.to_matrix = Deliverer(MATRIX, self._say_in_room, store, clock, owner=owner)
         self.to_remote = Deliverer(
             connector.name, self._say_there, store, clock, owner=owner, held=lambda: self.switch.holding()
         )
         self.switch = Switch(store, clock, target=connector.name, link=link, ring=self._ring)
-        self.watch = Watch(probes, clock, self.on_health)
+        watching = watching or clock
+        self.inbound = InboundProbe(watching, name="ld.inbound")
+        own = [SessionProbe(connector, watching), self.inbound]
+        detector = Detector(DetectorConfig(cloud=False))
+        self.watch = Watch([*own, *probes], watching, self.on_health, detector=detector)
+        self.sends = Sends(self.watch.feed, watching)
+        self.members = Members(self.watch.feed, watching)
         self.connected_to_homeserver = False
         self._here: set[tuple[RoomId, UserId]] = set()
 
@@ -82,7 +90,9 @@ class Relay:
         """Deliver what is due now; gives what is left."""
         try:
             async with asyncio.timeout(DRAIN):
-                while await self.to_matrix.once() or (not self.switch.holding() and await self.to_remote.once()):
+                while await self.to_matrix.once() or (
+                    not self.switch.holding() and await self.to_remote.once()
+                ):
                     pass
         except TimeoutError:
             log.warning("stopping with deliveries left; they go out at the next start")
@@ -115,6 +125,7 @@ class Relay:
         self.to_remote.ring()
 
     def _into_room(self, event: Canonical, portal: Portal) -> list[Delivery]:
+        self.inbound.received()
         return to_room(event, portal, self._ghost)
 
     def _out_of_room(self, event: Canonical, portal: Portal) -> list[Delivery] | None:
@@ -122,9 +133,11 @@ class Relay:
         if is_ghost(sender) or sender == self.homeserver.user:
             return None
         if isinstance(event, Message) and event.text.strip() in VOTES:
-            self.vote(sender, event.text.strip().removeprefix("/"))
+            self.members.vote(sender, event.text.strip().removeprefix("/"))
             return []
-        return to_remote(event, portal, self.connector.name, self.connector.capabilities, self.homeserver.user)
+        return to_remote(
+            event, portal, self.connector.name, self.connector.capabilities, self.homeserver.user
+        )
 
     def _ghost(self, identity: Identity) -> UserId:
         return ghost(identity, self.server_name)
@@ -149,7 +162,9 @@ class Relay:
         if isinstance(event, Message) and event.attachment and event.attachment.source:
             event = await self._with_file(event, delivery.sender)
         at = event.at if delivery.sender else 0
-        made = await self.homeserver.send(portal.room, event, transaction=delivery.id, sender=delivery.sender, at=at)
+        made = await self.homeserver.send(
+            portal.room, event, transaction=delivery.id, sender=delivery.sender, at=at
+        )
         return SourceId(made)
 
     async def _with_file(self, event: Message, sender: UserId | None) -> Canonical:
@@ -157,16 +172,18 @@ class Relay:
         if file is None:
             return event
         data = await self.connector.download(event, file.source)
-        source = await self.homeserver.upload(data, mimetype=file.mimetype, filename=file.filename, sender=sender)
+        source = await self.homeserver.upload(
+            data, mimetype=file.mimetype, filename=file.filename, sender=sender
+        )
         return replace(event, attachment=replace(file, source=source, size=len(data)))
 
     async def _say_there(self, delivery: Delivery) -> SourceId:
         try:
             made = await self.connector.send(delivery.event, message_id=SourceId(delivery.id))
-        except Exception:
-            self.acknowledged(False)
+        except TransientError:
+            self.sends.unanswered()
             raise
-        self.acknowledged(True)
+        self.sends.acked()
         return made
 
     async def _portal(self, delivery: Delivery) -> Portal:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Identity, Message, Reaction
 from fallback.core.ids import ChatId, SourceId
 from fallback.core.ports import Clock
@@ -31,6 +32,7 @@ class Phones:
 
     Args:
         people: the group's members; a line's ``who`` is one of their names.
+        clock: of the pauses; dates are the machine's own.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Phones:
         self.chat = chat
         self.people = {identity.name: identity for identity in people}
         self.clock = clock
+        self.dates = SystemClock()
         self.said: list[Canonical] = []
 
     async def play(self, script: Sequence[Line]) -> None:
@@ -52,10 +55,10 @@ class Phones:
         """Do one line now."""
         number = len(self.said)
         base: dict[str, Any] = {
-            "id": SourceId(f"PHONE{self.clock.now():014d}{number:04d}"),
+            "id": SourceId(f"PHONE{self.dates.now():014d}{number:04d}"),
             "chat": self.chat,
             "sender": self.people[line.who],
-            "at": self.clock.now(),
+            "at": self.dates.now(),
         }
         newest = next((one.id for one in reversed(self.network.shown) if isinstance(one, Message)), None)
         event: Canonical = Message(**base, text=line.text)

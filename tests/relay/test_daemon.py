@@ -27,7 +27,6 @@ class World:
         self.connector = LoopbackConnector(self.network)
         self.bot = MemoryHomeserver(self.server, "fallback")
         self.lina = MemoryHomeserver(self.server, "lina")
-        self.votes = []
 
     async def set_up(self):
         self.room = await self.bot.create_room(RoomSpec(name="Newsroom"))
@@ -42,7 +41,6 @@ class World:
             self.store,
             SystemClock(50),
             server_name=self.server.name,
-            vote=lambda who, word: self.votes.append((who, word)),
         )
 
     @contextlib.asynccontextmanager
@@ -198,8 +196,19 @@ async def test_an_outage_holds_the_lane_and_ends_in_one_digest():
 
 async def test_a_members_vote_is_counted_and_not_passed_on():
     world = await World().set_up()
-    async with world.running():
+    async with world.running() as relay:
         await world.writes(1, "/down")
-        await until(lambda: world.votes)
-    assert world.votes == [(world.lina.user, "down")]
+        await until(lambda: "member" in relay.watch.latest)
+        assert relay.watch.latest["member"].outcome == f"down:{world.lina.user}"
     assert world.on_phones() == []
+
+
+async def test_the_relays_own_traffic_is_evidence():
+    world = await World().set_up()
+    async with world.running() as relay:
+        await world.writes(1, "hello")
+        await until(lambda: "ld.send" in relay.watch.latest)
+        assert relay.watch.latest["ld.send"].outcome == "ack"
+        world.network.cut()
+        await world.writes(2, "hello?")
+        await until(lambda: relay.watch.latest["ld.send"].outcome == "no_ack")
