@@ -67,7 +67,7 @@ class Relay:
         self.switch = Switch(store, clock, target=connector.name, link=link, ring=self._ring)
         watching = watching or clock
         self.inbound = InboundProbe(watching, name="ld.inbound")
-        own = [SessionProbe(connector, watching), self.inbound]
+        own: list[Probe] = [SessionProbe(connector, watching), self.inbound]
         detector = Detector(DetectorConfig(cloud=False))
         self.watch = Watch([*own, *probes], watching, self.on_health, detector=detector)
         self.sends = Sends(self.watch.feed, watching)
