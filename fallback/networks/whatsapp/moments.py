@@ -10,6 +10,7 @@ from fallback.networks.whatsapp.headers import find_period, normalise
 ORDERS: Final = ("DMY", "MDY", "YMD")
 _NUMBER: Final = re.compile(r"([A-Z]{1,2}|令和|平成|昭和)?([0-9]{1,4})")
 _ERAS: Final = {"R": 2018, "令和": 2018, "H": 1988, "平成": 1988, "S": 1925, "昭和": 1925}
+_CLOCK: Final = re.compile(r"[0-9]+(?:(?: ?h ?|[:.])[0-9]+)*")
 _DAY: Final = 86400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 FIRST_YEAR: Final = 2009
@@ -84,7 +85,7 @@ def to_seconds(text: str, words: dict[str, str]) -> int:
     hour, minute, second = (*numbers, 0)[:3]
     if hour > 24 or minute > 59 or second > 60:
         return -1
-    word = find_period(plain)
+    word = find_period(_CLOCK.sub(" ", plain))
     if not word:
         word = next((w for w in words if w in plain), "")
     meaning = words.get(word, "")
