@@ -29,6 +29,10 @@ def word(error: BaseException) -> str:
             return "reset"
         case aiohttp.ServerDisconnectedError() | ssl.SSLError():
             return "reset"
+        case OSError(errno=errno.ECONNRESET):
+            return "reset"
+        case OSError(errno=errno.ECONNREFUSED):
+            return "refused"
         case OSError(errno=errno.ETIMEDOUT):
             return "timeout"
         case _:

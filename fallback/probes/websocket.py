@@ -1,10 +1,17 @@
 """Does WhatsApp's chat endpoint open: a WebSocket handshake, closed at once, without a login."""
 
+import base64
+import hashlib
+import secrets
+
 import aiohttp
 
 from fallback.core.health import Sample
 from fallback.core.ports import Clock
 from fallback.probes.outcomes import look
+
+_UPGRADE = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_HEADERS = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 
 
 class WebSocketProbe:
@@ -24,7 +31,7 @@ class WebSocketProbe:
     ) -> None:
         self.interval = interval
         self._url = url
-        self._origin = origin or None
+        self._origin = origin
         self._clock = clock
         self._session = session
         self._timeout = timeout
@@ -34,9 +41,13 @@ class WebSocketProbe:
         return await look(self._clock, self.name, self._timeout, self._open)
 
     async def _open(self) -> str:
-        try:
-            socket = await self._session.ws_connect(self._url, origin=self._origin, autoclose=False)
-        except aiohttp.WSServerHandshakeError as error:
-            return "redirect" if 300 <= error.status < 400 else f"http_{error.status}"
-        await socket.close()
-        return "ok"
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        headers = {**_HEADERS, "Sec-WebSocket-Key": key, **({"Origin": self._origin} if self._origin else {})}
+        url = "http" + self._url.removeprefix("ws")
+        async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+            status, accepted = response.status, response.headers.get("Sec-WebSocket-Accept")
+            response.close()
+        if status != 101:
+            return "redirect" if 300 <= status < 400 else f"http_{status}"
+        digest = hashlib.sha1(f"{key}{_UPGRADE}".encode(), usedforsecurity=False).digest()
+        return "ok" if accepted == base64.b64encode(digest).decode() else "bogus"
