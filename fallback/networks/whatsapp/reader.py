@@ -124,7 +124,7 @@ class Reader:
         self._names: dict[bytes | None, str | None] = {}
         self._fixed: dict[bytes, Body] = {}
         self._starts = _starts(self._language)
-        self._ends = tuple(a.encode() for b, a, c in frames("attached") if c == self._language and "(" not in b + a and a)
+        self._ends = tuple(after.encode() for before, after, _ in frames("attached") if after and "(" not in before + after)
 
     def _batches(self, layout: Layout) -> Iterator[Batch | Preface]:
         total = self.chat.size
@@ -283,7 +283,7 @@ class Reader:
                     or body in exact
                     or body.startswith(starts)
                     or (marked and (_MARK_LRM in body or _MARK_RLM in body))
-                    or (ends and body.endswith(ends))
+                    or body.endswith(ends)
                 ):
                     yield self._special(stamp, label, body)
                 else:
