@@ -90,7 +90,9 @@ def detect(wanted: str, environment: Mapping[str, str] | None = None) -> str:
     if wanted in LANGUAGES:
         return wanted
     environment = os.environ if environment is None else environment
-    value = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    value = next(
+        (environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), ""
+    )
     return value[:2] if value[:2] in LANGUAGES else "en"
 
 

@@ -11,6 +11,7 @@ from textual.keys import Keys
 
 from fallback import locale
 from fallback.config import Interface
+from fallback.locale import tr
 from fallback.tui.screens.main import MainScreen
 from fallback.tui.session import Session
 from fallback.tui.setting import Setting
@@ -69,6 +70,14 @@ class ClientApp(App[None]):
             self.theme = theme
         self._tell_terminal()
         await self.push_screen(self.main)
+
+    async def action_quit(self) -> None:
+        """Leave, but ask first where messages still wait."""
+        self.main.action_quit()
+
+    def action_help_quit(self) -> None:
+        """Say how to leave; what is being written is worth more than a reflex."""
+        self.say(tr("Ctrl+Q quits"))
 
     def switch_language(self) -> None:
         """Speak the other language, and keep that."""

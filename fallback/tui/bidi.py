@@ -7,6 +7,7 @@ the standard.  The caller works on grapheme clusters: a cluster takes the level 
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from fallback.tui.bidi_data import MIRROR, PAIRS
 
@@ -47,14 +48,27 @@ def has_rtl(text: str) -> bool:
     return not text.isascii() and any(bidi_class(character) in ("R", "AL", "AN") for character in text)
 
 
+class _Paragraph(NamedTuple):
+    """What all rules look at: the text, its classes, isolate pairs, and the levels and types of X1 to X8."""
+
+    text: str
+    base: int
+    classes: Sequence[str]
+    matching: dict[int, int]
+    explicit: Sequence[int]
+    types: Sequence[str]
+
+
 def levels(text: str, base: int) -> list[int | None]:
     """Resolve the level of every character (X1 to I2); ``None`` for what rule X9 removes."""
     classes = [bidi_class(character) for character in text]
     matching = _match_isolates(classes)
-    resolved, types = _explicit(classes, matching, base)
-    explicit = tuple(resolved)
+    explicit, types = _explicit(classes, matching, base)
+    paragraph = _Paragraph(text, base, classes, matching, explicit, types)
+    resolved = list(explicit)
     for run in _sequences(classes, explicit, matching):
-        _resolve_sequence(text, run, explicit, resolved, types, base, classes, matching)
+        for position, level in zip(run, _resolve_sequence(paragraph, run), strict=True):
+            resolved[position] = level
     _reset_ends(classes, resolved, base)
     return [None if cls in _REMOVED else level for cls, level in zip(classes, resolved, strict=True)]
 
@@ -115,9 +129,7 @@ def _match_isolates(classes: Sequence[str]) -> dict[int, int]:
     return pairs
 
 
-def _explicit(
-    classes: Sequence[str], matching: dict[int, int], base: int
-) -> tuple[list[int], list[str]]:
+def _explicit(classes: Sequence[str], matching: dict[int, int], base: int) -> tuple[list[int], list[str]]:
     """Apply X1 to X8; gives the levels, and the classes as overrides leave them."""
     stack: list[tuple[int, str, bool]] = [(base, "", False)]
     overflow_isolates = overflow_embeddings = valid_isolates = 0
@@ -202,17 +214,9 @@ def _sequences(classes: Sequence[str], found: Sequence[int], matching: dict[int,
     return sequences
 
 
-def _resolve_sequence(
-    text: str,
-    run: list[int],
-    explicit: Sequence[int],
-    found: list[int],
-    types: list[str],
-    base: int,
-    classes: Sequence[str],
-    matching: dict[int, int],
-) -> None:
-    """Apply W1 to W7, N0 to N2, I1 and I2 to one isolating run sequence."""
+def _resolve_sequence(paragraph: _Paragraph, run: list[int]) -> list[int]:
+    """Apply W1 to W7, N0 to N2, I1 and I2 to one isolating run sequence; gives its levels."""
+    text, base, classes, matching, explicit, types = paragraph
     level = explicit[run[0]]
     before = _neighbour(range(run[0] - 1, -1, -1), explicit, classes, base)
     last = run[-1]
@@ -222,13 +226,13 @@ def _resolve_sequence(
     eos = "R" if max(level, after) % 2 else "L"
     kinds = [types[position] for position in run]
     _weak(kinds, sos)
-    _brackets([text[position] for position in run], [classes[p] for p in run], kinds, sos, level)
+    _brackets(
+        [text[position] for position in run], [classes[position] for position in run], kinds, sos, level
+    )
     _neutral(kinds, sos, eos, level)
-    for position, kind in zip(run, kinds, strict=True):
-        if level % 2:
-            found[position] = level + (kind != "R")
-        else:
-            found[position] = level + {"L": 0, "R": 1}.get(kind, 2)
+    if level % 2:
+        return [level + (kind != "R") for kind in kinds]
+    return [level + {"L": 0, "R": 1}.get(kind, 2) for kind in kinds]
 
 
 def _neighbour(positions: range, found: Sequence[int], classes: Sequence[str], base: int) -> int:
@@ -285,9 +289,7 @@ def _brackets(
         if embedding in inside:
             direction = embedding
         elif inside:
-            context = next(
-                (_STRONG_OF[kind] for kind in reversed(kinds[:start]) if kind in _STRONG_OF), sos
-            )
+            context = next((_STRONG_OF[kind] for kind in reversed(kinds[:start]) if kind in _STRONG_OF), sos)
             direction = context if context != embedding else embedding
         else:
             continue

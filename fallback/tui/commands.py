@@ -36,7 +36,9 @@ def commands() -> list[Command]:
 
 def help_lines() -> list[tuple[str, str]]:
     """Write the help: keys, then what the ticks mean; a line without a key is a heading."""
-    ticks = [(words.TICKS[mark], words.tick(mark)) for mark in (Tick.QUEUED, Tick.SENT, Tick.READ, Tick.FAILED)]
+    ticks = [
+        (words.TICKS[mark], words.tick(mark)) for mark in (Tick.QUEUED, Tick.SENT, Tick.READ, Tick.FAILED)
+    ]
     return [
         ("", tr("Writing")),
         ("Enter", tr("send")),

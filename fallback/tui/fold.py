@@ -23,6 +23,7 @@ from fallback.core.events import (
 from fallback.core.ids import DeliveryId, SourceId
 from fallback.core.ports import TimelineRow
 
+NOT_SENT = DeliveryId("")
 GROUP_WITHIN = 5 * 60_000
 """Messages of one sender within these ms share a header."""
 
@@ -59,7 +60,7 @@ class Entry:
     readers: set[str] = field(default_factory=set)
     state: str = ""
     error: str = ""
-    delivery: DeliveryId = DeliveryId("")
+    delivery: DeliveryId = NOT_SENT
     revision: int = 0
 
     @property

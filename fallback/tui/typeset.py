@@ -157,7 +157,7 @@ class Typesetter:
                 kept.append(glyph)
                 used += glyph.width
             last = kept[-1] if kept else Glyph("", 0, PLAIN, int(direction))
-            glyphs = [*kept, Glyph("…", 1, last.style, int(direction))] if width > 0 else []
+            glyphs = [*kept, last._replace(text="…", width=1)] if width > 0 else []
         return Line(tuple(glyphs), direction)
 
     def paint(self, line: Line, width: int, *, align: str = "", fill: Style = PLAIN) -> list[Segment]:
@@ -174,11 +174,10 @@ class Typesetter:
         spare = max(0, width - used)
         align = align or ("right" if line.rtl else "left")
         left = {"left": 0, "right": spare, "center": spare // 2}[align]
-        segments = _segments(shown, fill)
         if self.mode is Mode.TERMINAL and bidi.has_rtl("".join(glyph.text for glyph in shown)):
-            segments = [
-                Segment(RLI if line.rtl else LRI, fill), *segments, Segment(PDI + LRM, fill),
-            ]  # fmt: skip
+            segments = _isolated(shown, fill, rtl=line.rtl)
+        else:
+            segments = _segments(shown, fill)
         if left:
             segments.insert(0, Segment(" " * left, fill))
         if spare - left:
@@ -202,7 +201,9 @@ class Typesetter:
         if self.mode is Mode.WORDS:
             return [glyphs[place] for place in _whole_words(places, levels, glyphs)]
         return [
-            glyphs[place]._replace(text=bidi.mirror(glyphs[place].text)) if levels[place] % 2 else glyphs[place]
+            glyphs[place]._replace(text=bidi.mirror(glyphs[place].text))
+            if levels[place] % 2
+            else glyphs[place]
             for place in places
         ]
 
@@ -290,6 +291,26 @@ def _segments(glyphs: Sequence[Glyph], fill: Style) -> list[Segment]:
     if text:
         segments.append(Segment(text, fill + style))
     return segments
+
+
+def _isolated(glyphs: Sequence[Glyph], fill: Style, *, rtl: bool) -> list[Segment]:
+    """Isolate a line from what else is on its row; blanks at its ends stay outside.
+
+    VTE loses a control at the very start of a row, so something must stand before it.
+    """
+    start, end = 0, len(glyphs)
+    while start < end and glyphs[start].text == " ":
+        start += 1
+    while end > start and glyphs[end - 1].text == " ":
+        end -= 1
+    first, inner, last = glyphs[:start], glyphs[start:end], glyphs[end:]
+    if rtl:
+        first, last = last, first
+    isolate_start = Segment(RLI if rtl else LRI, fill)
+    return [
+        *_segments(first, fill), isolate_start, *_segments(inner, fill), Segment(PDI + LRM, fill),
+        *_segments(last, fill),
+    ]  # fmt: skip
 
 
 def _balanced(glyphs: Sequence[Glyph]) -> bool:

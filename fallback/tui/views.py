@@ -91,5 +91,3 @@ class Hit(Frozen, frozen=True):
     portal: PortalId
     group: str
     row: TimelineRow
-
-

@@ -214,7 +214,9 @@ def presence(person: PersonView) -> tuple[str, str]:
 
 def banner(view: BannerView) -> tuple[str, str, str]:
     """Give the banner's glyph, its sentence and what to do next, with the key."""
-    queued = ntr("{count} message waits here", "{count} messages wait here", view.waiting) if view.waiting else ""
+    queued = (
+        ntr("{count} message waits here", "{count} messages wait here", view.waiting) if view.waiting else ""
+    )
     held = ntr("{count} waits for WhatsApp", "{count} wait for WhatsApp", view.held) if view.held else ""
     extra = "".join(f" · {part}" for part in (queued, held) if part)
     match view.kind:

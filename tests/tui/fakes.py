@@ -52,7 +52,9 @@ def newsroom():
     export, matrix = Origin.EXPORT, Origin.MATRIX
     poll = Poll("متى الاجتماع؟", (PollOption("الآن", 4), PollOption("16:30", 1), PollOption("Tomorrow", 0)))
     photo = Attachment(MediaKind.IMAGE, "IMG-20211004-WA0007.jpg", source="a", size=245_760)
-    voice = Attachment(MediaKind.VOICE, "PTT-20211004-WA0009.opus", source="b", size=30_000, duration_ms=14_000)
+    voice = Attachment(
+        MediaKind.VOICE, "PTT-20211004-WA0009.opus", source="b", size=30_000, duration_ms=14_000
+    )
     return [
         Membership(
             id=SourceId("s1"), chat=chat, sender=OMAR, at=NOW - 2000 * MINUTE, origin=export,
@@ -79,8 +81,12 @@ def newsroom():
 
 async def store(events=None):
     kept = MemoryStore()
-    await kept.save_portal(Portal(id=NEWS, chat=ChatId("!news"), room=RoomId("!news"), name="غرفة الأخبار Newsroom"))
-    await kept.save_portal(Portal(id=CLINIC, chat=ChatId("!clinic"), room=RoomId("!clinic"), name="Clinic night shift"))
+    await kept.save_portal(
+        Portal(id=NEWS, chat=ChatId("!news"), room=RoomId("!news"), name="غرفة الأخبار Newsroom")
+    )
+    await kept.save_portal(
+        Portal(id=CLINIC, chat=ChatId("!clinic"), room=RoomId("!clinic"), name="Clinic night shift")
+    )
     for event in newsroom() if events is None else events:
         await kept.record(NEWS, event)
     if events is None:
@@ -88,7 +94,7 @@ async def store(events=None):
     return kept
 
 
-async def roster(portal):
+async def roster(_portal):
     return [
         PersonView(name="ليلى", contact=ME, presence=Presence.HERE, admin=True, me=True),
         PersonView(name=OMAR.name, contact=OMAR.phone, presence=Presence.HERE),
@@ -121,7 +127,7 @@ def app(one, *, mode=Mode.OFF, language="en", theme="textual-dark"):
 async def main():
     import sys
 
-    language, mode = (sys.argv[1:] + ["en", "app"])[:2] if len(sys.argv) < 3 else sys.argv[1:3]
+    language, mode = [*sys.argv[1:], *("en", "app")[len(sys.argv) - 1 :]]
     one = await session()
     down = False
 

@@ -13,7 +13,9 @@ SENTENCE = "أهلا بكم في fallback (النسخة 2.0)"
 ANYTHING = st.text(
     st.one_of(
         st.characters(exclude_categories=()),
-        st.sampled_from("ابتجلآمنهوي لا()[]«» \u064b\u0651👍🏽👨‍👩‍👧🇯🇴abc 123\n\t\x1b\x9b\x07\u202e\u2066\u2069\u200e\u200d"),
+        st.sampled_from(
+            "ابتجلآمنهوي لا()[]«» \u064b\u0651👍🏽👨‍👩‍👧🇯🇴abc 123\n\t\x1b\x9b\x07\u202e\u2066\u2069\u200e\u200d"
+        ),
     ),
     max_size=80,
 )
@@ -79,7 +81,10 @@ def test_an_isolated_part_keeps_its_order_in_the_other_direction():
 
 def test_markup_becomes_style_and_unbalanced_marks_stay():
     assert runs("a *b* c", PLAIN) == [("a ", PLAIN), ("b", BOLD), (" c", PLAIN)]
-    assert "".join(text for text, _ in runs("2 * 3 * 4 and snake_case_name", PLAIN)) == "2 * 3 * 4 and snake_case_name"
+    assert (
+        "".join(text for text, _ in runs("2 * 3 * 4 and snake_case_name", PLAIN))
+        == "2 * 3 * 4 and snake_case_name"
+    )
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,18 @@ class ChoiceList(PaintedWidget):
         painted = []
         for place, choice in enumerate(self.choices):
             picked = place == self.picked
-            fill = self.rich_style + self.get_component_rich_style("painted--picked") if picked else self.rich_style
+            fill = (
+                self.rich_style + self.get_component_rich_style("painted--picked")
+                if picked
+                else self.rich_style
+            )
             start: list[Run] = [(("▸ " if picked else "  ") + choice.label, PLAIN)]
             painted.append(two_ends(self.setting, start, [(f"{choice.key} ", self.look("dim"))], width, fill))
         height = self.content_size.height or 12
         first = max(0, min(self.picked - height // 2, len(painted) - height))
-        return painted[first:] or [two_ends(self.setting, [(tr("nothing found"), self.look("dim"))], [], width, self.rich_style)]
+        return painted[first:] or [
+            two_ends(self.setting, [(tr("nothing found"), self.look("dim"))], [], width, self.rich_style)
+        ]
 
     def on_click(self, event: events.Click) -> None:
         """Choose by mouse."""
@@ -78,16 +84,25 @@ class ChoiceList(PaintedWidget):
 
 
 class Title(PaintedWidget):
-    """One line that names a window."""
+    """What a window is about, and how to leave it."""
 
     def __init__(self, setting: Setting, text: str) -> None:
         super().__init__(setting)
         self.text = text
 
     def rows(self, width: int) -> list[Painted]:
-        """Paint the row."""
-        end: list[Run] = [("Esc", self.look("dim"))]
-        return [two_ends(self.setting, [(self.text, self.look("strong"))], end, width, self.rich_style)]
+        """Paint the words beside the key."""
+        typesetter, rtl = self.setting.typesetter, self.setting.rtl
+        room = max(4, width - 5)
+        painted = []
+        for place, line in enumerate(typesetter.wrap([(self.text, self.look("strong"))], room, rtl=rtl)):
+            key = typesetter.fit([("Esc" if not place else "", self.look("dim"))], width - room, rtl=rtl)
+            words = typesetter.paint(line, room, align="right" if rtl else "left", fill=self.rich_style)
+            escape = typesetter.paint(
+                key, width - room, align="left" if rtl else "right", fill=self.rich_style
+            )
+            painted.append([*escape, *words] if rtl else [*words, *escape])
+        return painted
 
 
 class Menu(ModalScreen[str | None]):
@@ -127,7 +142,9 @@ class Menu(ModalScreen[str | None]):
 
     def on_key(self, event: events.Key) -> None:
         """Take the one that the key names."""
-        found = next((choice for choice in self.choices if choice.key and choice.key == event.character), None)
+        found = next(
+            (choice for choice in self.choices if choice.key and choice.key == event.character), None
+        )
         if found is not None:
             event.stop()
             self.dismiss(found.value)

@@ -67,7 +67,9 @@ class Finding:
     async def action_palette(self) -> None:
         """List everything that can be done."""
         rows = [Choice(one.action, one.label, one.shown) for one in commands() if one.action != "palette"]
-        rows += [Choice(f"extra:{key}", label, key.upper()) for key, label, _ in self.main.session.extra_actions()]
+        rows += [
+            Choice(f"extra:{key}", label, key.upper()) for key, label, _ in self.main.session.extra_actions()
+        ]
 
         async def find(query: str) -> Sequence[Choice]:
             return [one for one in rows if fold(query) in fold(one.label)]
@@ -232,7 +234,9 @@ class Finding:
             (tr("Said on"), "Matrix" if entry.network == "matrix" else "WhatsApp"),
         ]
         if entry.tick is not Tick.NONE:
-            found.append((tr("State"), f"{words.TICKS[entry.tick]} {words.tick(entry.tick)} {entry.error}".strip()))
+            found.append(
+                (tr("State"), f"{words.TICKS[entry.tick]} {words.tick(entry.tick)} {entry.error}".strip())
+            )
         found += [(glyph, who) for who, glyph in entry.reactions.items()]
         found += [(tr("Before"), text) for text in entry.edits]
         return found

@@ -34,7 +34,11 @@ class MainScreen(Finding, Screen[None]):
     """Groups, timeline, composer, banner and people."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(one.key, one.action, show=False, priority=True) for one in commands() if one.key != "ctrl+end"),
+        *(
+            Binding(one.key, one.action, show=False, priority=True)
+            for one in commands()
+            if one.key != "ctrl+end"
+        ),
         Binding("ctrl+end", "bottom", show=False, priority=True),
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown", "page(1)", show=False),

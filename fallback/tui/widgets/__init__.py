@@ -1,0 +1,1 @@
+"""Widgets, all painted on the line API through one typesetter."""

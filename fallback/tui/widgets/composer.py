@@ -107,7 +107,11 @@ class Composer(PaintedWidget, can_focus=True):
         self.cursor = self._boundary(cursor)
         before = self._painted_for[1]
         self.repaint()
-        if self.is_mounted and self.content_size.width and len(self.strips(self.content_size.width)) != before:
+        if (
+            self.is_mounted
+            and self.content_size.width
+            and len(self.strips(self.content_size.width)) != before
+        ):
             self.refresh(layout=True)
 
     def _boundary(self, cursor: int) -> int:
@@ -243,7 +247,10 @@ class Composer(PaintedWidget, can_focus=True):
         """Paint the lines around the cursor."""
         paint = self.setting.typesetter.paint
         if not self.text:
-            hint: list[Run] = [(" ", _CURSOR if self.has_focus else PLAIN), (tr("Write a message"), self.look("dim"))]
+            hint: list[Run] = [
+                (" ", _CURSOR if self.has_focus else PLAIN),
+                (tr("Write a message"), self.look("dim")),
+            ]
             line = self.setting.typesetter.fit(hint, width, rtl=self.setting.rtl)
             return [paint(line, width, fill=self.rich_style)]
         places = self._places(width)
@@ -256,7 +263,9 @@ class Composer(PaintedWidget, can_focus=True):
     def _line(self, place: Place, here: bool) -> Line:
         text = self.text[place.start : place.end]
         paragraph_end = self.text.find("\n", place.start)
-        paragraph = self.text[self.text.rfind("\n", 0, place.start) + 1 : None if paragraph_end < 0 else paragraph_end]
+        paragraph = self.text[
+            self.text.rfind("\n", 0, place.start) + 1 : None if paragraph_end < 0 else paragraph_end
+        ]
         rtl = self._rtl(paragraph)
         if not here or not self.has_focus:
             return Line(tuple(self.setting.typesetter.glyphs([(text, PLAIN)], rtl=rtl)), rtl)

@@ -76,7 +76,9 @@ class RowPainter:
         if starts_group(previous, entry) and entry.spoken:
             lines += 1
         if isinstance(entry.event, Message):
-            lines += bool(entry.event.reply_to) + bool(entry.reactions) + bool(entry.event.attachment and text)
+            lines += (
+                bool(entry.event.reply_to) + bool(entry.reactions) + bool(entry.event.attachment and text)
+            )
             lines += len(entry.event.poll.options) if entry.event.poll else 0
         return lines
 
@@ -87,11 +89,7 @@ class RowPainter:
         previous = around.previous
         if previous is None or _days(previous.at, self.zone) != _days(entry.at, self.zone):
             lines.append(self._rule(words.day(entry.at, self.now, self.zone), self.styles["divider"]))
-        if (
-            previous is not None
-            and previous.network is Origin.EXPORT
-            and entry.network is not Origin.EXPORT
-        ):
+        if previous is not None and previous.network is Origin.EXPORT and entry.network is not Origin.EXPORT:
             time = words.clock_time(entry.at, self.zone)
             lines.append(self._rule(tr("continued on Matrix from {time}", time=time), self.styles["seam"]))
         if around.first_unread:
@@ -199,11 +197,16 @@ class RowPainter:
         for option, count in zip(poll.options, counts, strict=True):
             bar = "▰" * round(8 * count / total) if total else ""
             votes = ntr("{count} vote", "{count} votes", count)
-            runs: list[Run] = [(f"○ {option.text}  ", PLAIN), (f"{bar} {isolate(votes)}".strip(), self.styles["dim"])]
+            runs: list[Run] = [
+                (f"○ {option.text}  ", PLAIN),
+                (f"{bar} {isolate(votes)}".strip(), self.styles["dim"]),
+            ]
             lines.append(self._fit(runs, inner, rtl=rtl))
         return lines
 
-    def _with_time(self, entry: Entry, event: Message, body: list[Line], inner: int, *, rtl: bool) -> list[Line]:
+    def _with_time(
+        self, entry: Entry, event: Message, body: list[Line], inner: int, *, rtl: bool
+    ) -> list[Line]:
         """Put time and tick behind the last line, or below it where they don't fit."""
         mark = entry.tick
         parts: list[Run] = [("  ", PLAIN)]

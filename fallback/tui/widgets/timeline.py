@@ -114,7 +114,12 @@ class Timeline(ScrollView, can_focus=True):
         self.stick_to_bottom, self.new_count, self.selected = True, 0, None
         self._anchor = None
         self.unread_from = next(
-            (e.id for e in thread.entries if unread_after and e.row > unread_after and e.spoken and not e.own), None
+            (
+                e.id
+                for e in thread.entries
+                if unread_after and e.row > unread_after and e.spoken and not e.own
+            ),
+            None,
         )
         self._cache.clear()
         self._estimate_all()
@@ -346,7 +351,9 @@ class Timeline(ScrollView, can_focus=True):
 
     def _pill(self, width: int) -> Strip:
         text = ntr("↓ {count} new message · End", "↓ {count} new messages · End", self.new_count)
-        style = self.get_component_rich_style("timeline--unread", partial=True) + Style(bold=True, reverse=True)
+        style = self.get_component_rich_style("timeline--unread", partial=True) + Style(
+            bold=True, reverse=True
+        )
         typesetter = self.setting.typesetter
         line = typesetter.fit([(f" {text} ", style)], width)
         return Strip(typesetter.paint(line, width, align="center", fill=self.rich_style), width)
@@ -390,7 +397,11 @@ class Timeline(ScrollView, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Pass what is typed on to the composer."""
-        if event.is_printable and event.character and event.key not in {"r", "e", "c", "d", "i", "x", "q", *"123456"}:
+        if (
+            event.is_printable
+            and event.character
+            and event.key not in {"r", "e", "c", "d", "i", "x", "q", *"123456"}
+        ):
             event.stop()
             self.select(None)
             self.post_message(self.Left(event.character))
