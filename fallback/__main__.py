@@ -1,6 +1,10 @@
 """The program: runs a command and turns errors into a sentence and an exit code."""
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fallback.errors import FallbackError
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -13,8 +17,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = command.main(arguments, prog_name="fallback", standalone_mode=False)
-    except FallbackError as error:
-        if "--debug" in arguments:
+    except (FallbackError, ExceptionGroup) as raised:
+        error = first(raised)
+        if "--debug" in arguments or error is None:
             raise
         from fallback.cli.output import explain
 
@@ -35,6 +40,15 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def first(raised: Exception) -> "FallbackError | None":
+    """Find the error that a person should see; loops that run together raise it in a group."""
+    from fallback.errors import FallbackError
+
+    if isinstance(raised, ExceptionGroup):
+        return next((found for one in raised.exceptions if (found := first(one))), None)
+    return raised if isinstance(raised, FallbackError) else None
 
 
 if __name__ == "__main__":

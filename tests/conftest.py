@@ -1,7 +1,16 @@
 """Every test has folders of its own; nobody's profile is touched."""
 
+import os
+
 import pytest
-from live_synapse import live  # noqa: F401
+from hypothesis import HealthCheck, settings
+
+from tests.live_synapse import live  # noqa: F401
+
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)

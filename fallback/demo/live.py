@@ -41,11 +41,11 @@ class Story:
         phones, people = self.stage.phones, self.stage.talkers
         await phones.play(script.before(people))
         await self._wait(CALM)
-        self.weather.storm()
+        await self.weather.storm()
         await phones.play(script.during(people))
         await self._until(State.DOWN)
         await self._wait(STORM)
-        self.weather.clear()
+        await self.weather.clear()
         await self._until(State.UP)
         await phones.play(script.after(people))
 

@@ -1,7 +1,8 @@
 """Play the story on a stage: talk, outage, the switch, the return; and count what arrived where."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
@@ -12,7 +13,7 @@ from fallback.core.health import State
 from fallback.core.ports import Portal, TimelineRow
 from fallback.demo import script
 from fallback.demo.stage import Stage
-from fallback.demo.weather import Weather
+from fallback.demo.weather import Weather, fair
 from fallback.errors import FallbackError
 from fallback.relay.daemon import Relay
 from fallback.tui.session import StoreSession
@@ -105,7 +106,7 @@ class Play:
     async def _outage(self) -> None:
         """Cut the network; the team goes on in the room."""
         self.tell("outage: Meta goes dark")
-        self.weather.storm()
+        await self.weather.storm()
         await self._state(State.DOWN)
         await self._until(lambda: self._announced("down"), 1, "the room is told")
         for text in script.MEMBER:
@@ -119,7 +120,7 @@ class Play:
         self.tell("the outage ends")
         before = len(stage.network.shown)
         late = len(stage.network.waiting)
-        self.weather.clear()
+        await self.weather.clear()
         await self._state(State.UP)
         await self._until(self._digests, 1, "one digest to WhatsApp")
         await self._until(lambda: self._announced("works again"), 1, "the room is told of the return")
@@ -194,6 +195,24 @@ class Play:
     def _step(self, name: str, expected: int, arrived: int) -> None:
         self.steps.append(Step(name, expected, arrived))
         self.tell(f"{name}: {arrived} of {expected}")
+
+
+@contextlib.asynccontextmanager
+async def relay_on(stage: Stage) -> AsyncIterator[tuple[Relay, Weather]]:
+    """Make a relay on the stage, its probes looking at fair weather; it is not running yet."""
+    async with fair(stage.network, stage.clock, stage.server.url) as weather:
+        yield (
+            Relay(
+                stage.connector,
+                stage.relay_side,
+                stage.relay_store,
+                SystemClock(),
+                server_name=stage.server.server_name,
+                probes=weather.probes,
+                watching=stage.clock,
+            ),
+            weather,
+        )
 
 
 async def _quiet(_: object) -> None:

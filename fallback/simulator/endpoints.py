@@ -18,6 +18,8 @@ import msgspec
 LOOPBACK = "127.0.0.1"
 ADDRESS = "157.240.0.60"
 """What the resolver answers: an address of WhatsApp's network."""
+METAS = (b"\x08whatsapp", b"\x08facebook", b"metastatus")
+"""Labels of the names that a fault of the DNS is about."""
 LIE = "10.10.34.35"
 """What a resolver that lies answers."""
 _UPGRADE = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -235,7 +237,8 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 def answered(asked: bytes, fault: Fault | None, *, over_udp: bool) -> bytes:
-    """Answer a DNS query, rightly or by a fault."""
+    """Answer a DNS query, rightly or by a fault; other people's names are always answered rightly."""
+    fault = fault if any(name in asked.lower() for name in METAS) else None
     code = {Fault.SERVFAIL: 2, Fault.NXDOMAIN: 3}.get(fault, 0) if fault else 0
     cut = fault is Fault.TRUNCATE and over_udp
     address = ipaddress.IPv4Address(LIE if fault is Fault.BOGUS else ADDRESS).packed
