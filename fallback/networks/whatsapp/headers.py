@@ -153,7 +153,7 @@ def candidate(line: bytes) -> tuple[Shape, str, tuple[str, str]] | None:
     if int(part["minute"]) > 59 or int(part["hour"]) > 24:
         return None
     gap, tail = _mask(part["gap"]), _mask(part["tail"])
-    if gap.count(_PERIOD) and tail.count(_PERIOD):
+    if (gap.count(_PERIOD) and tail.count(_PERIOD)) or tail[:1].isalpha():
         return None
     numbers = [part["a"], part["b"], part["c"]]
     year = next((i for i, n in enumerate(numbers) if len(re.sub(r"\D", "", n)) == 4), -1)

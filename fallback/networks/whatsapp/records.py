@@ -11,6 +11,7 @@ from fallback.networks.whatsapp.headers import Header, learn
 
 _BLOCK: Final = 1 << 19
 _SAMPLE: Final = 1 << 16
+_SHORTEST: Final = 10
 _TALLY: Final = 1 << 20
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +69,7 @@ def lay_out(stream: IO[bytes], name: str) -> Layout:
             break
         kept = sample.rpartition(b"\n")[2] if len(sample) > _TALLY else sample
         sample = kept[-_TALLY:] + block
-        header = learn(sample.split(b"\n"))
+        header = learn([line for line in sample.split(b"\n") if len(line) >= _SHORTEST])
         size = min(size * 2, 1 << 24)
     if header is None:
         raise ParseError(f"{name} has no line that starts like a WhatsApp message", "Give an exported chat.", line=1)
@@ -124,7 +125,7 @@ def split(
             buffer = _without_last_end(buffer)
             cut = len(buffer)
         else:
-            cut = _last_header(buffer, pattern, end)
+            cut = _last_header(buffer, pattern)
             if cut <= 0:
                 size = min(max(size * 2, len(buffer)), 1 << 28)
                 continue
@@ -148,17 +149,17 @@ def _without_last_end(buffer: bytes) -> bytes:
     return buffer[:-1] if buffer.endswith(b"\n") else buffer
 
 
-def _last_header(buffer: bytes, pattern: "re.Pattern[bytes]", end: bytes) -> int:
+def _last_header(buffer: bytes, pattern: "re.Pattern[bytes]") -> int:
     """Find where the last header starts; 0 where there is none but the first."""
-    at = len(buffer)
+    window = 1 << 13
     while True:
-        at = buffer.rfind(end, 0, at)
-        if at <= 0:
-            return 0
-        if end == b"\n" and at and buffer[at - 1] == 13 and pattern.match(buffer, at - 1):
-            return at - 1
-        if pattern.match(buffer, at):
-            return at
+        start = max(0, len(buffer) - window)
+        last = 0
+        for match in pattern.finditer(buffer, start):
+            last = match.start()
+        if last > 0 or start == 0:
+            return last
+        window *= 8
 
 
 def _records(
