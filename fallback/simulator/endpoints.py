@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-import datetime
+import datetime as dt
 import hashlib
 import ipaddress
 import socket
@@ -11,9 +11,12 @@ import struct
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 LOOPBACK = "127.0.0.1"
 ADDRESS = "157.240.0.60"
@@ -143,7 +146,7 @@ class Endpoints:
         self.disruption = "No known issues"
         self._datagrams: asyncio.DatagramTransport | None = None
 
-    async def __aenter__(self) -> "Endpoints":
+    async def __aenter__(self) -> Self:
         """Open all ports."""
         self.edge.context = certificate(self._folder, self.cafile, "web.whatsapp.com", "g.whatsapp.net")
         for endpoint in self.all:
@@ -278,21 +281,17 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 def certificate(folder: Path, cafile: Path, *hosts: str) -> ssl.SSLContext:
     """Make a certificate for hosts and give the server's side of TLS; ``cafile`` is what a client trusts."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fallback simulator")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
