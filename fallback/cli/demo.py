@@ -117,7 +117,7 @@ async def _live(where: Any, speed: float, language: str | None, *, wait: bool) -
 def _importing(advance: Any) -> Any:
     def told(step: str, _done: int, _total: int) -> None:
         if step == "messages":
-            advance(1)
+            advance()
 
     return told
 

@@ -6,6 +6,7 @@ import click
 
 _LARGE = 20 << 20
 
+
 @click.command("inspect")
 @click.argument("exports", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one object with all messages, for programs.")
@@ -37,12 +38,12 @@ def command(
     """
     from fallback.cli.output import data, emit_json, say
     from fallback.networks.whatsapp.export import read_exports
-    from fallback.networks.whatsapp.report import as_object, lines
+    from fallback.networks.whatsapp.report import as_object, lines, together
 
     order = date_order.upper() if date_order else None
     opened = []
     for path in exports:
-        if path.stat().st_size > _LARGE if path.is_file() else False:
+        if path.is_file() and path.stat().st_size > _LARGE:
             say(f"Reading {path.name} …")
         opened += read_exports(path, date_order=order, timezone=timezone, me=me)
     if messages:
@@ -56,6 +57,8 @@ def command(
             continue
         for line in lines(export):
             data(line)
+    if len(opened) > 1 and not as_json:
+        data(together(opened))
 
 
 if __name__ == "__main__":

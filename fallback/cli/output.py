@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -29,11 +29,10 @@ def emit_json(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int | None) -> Iterator[Any]:
-    """Show a bar on a terminal, a line otherwise; gives ``advance(n=1)``."""
+def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar on a terminal, elsewhere a line at each tenth; gives what advances it by one."""
     if not sys.stderr.isatty():
-        say(label)
-        yield lambda _n=1: None
+        yield _lines(label, total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,7 +40,19 @@ def progress(label: str, total: int | None) -> Iterator[Any]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(label, total=total)
-        yield lambda n=1: bar.advance(task, n)
+        yield lambda: bar.advance(task)
+
+
+def _lines(label: str, total: int) -> Callable[[], None]:
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if done * 10 // total != (done - 1) * 10 // total:
+            say(f"{label}: {done} of {total}")
+
+    return advance
 
 
 def explain(error: FallbackError) -> None:
