@@ -16,7 +16,7 @@ from fallback.networks.whatsapp.export import Export
 _NEAR: Final = 119_000
 """Milliseconds by which the same message may differ: one phone tells minutes, the other seconds."""
 _QUARTER: Final = 900_000
-_MENTION: Final = re.compile(r"@\S+(?: \S+)?")
+_NUMBER: Final = re.compile(r"@\+?[0-9][0-9 ()\u00a0\u2011-]{5,20}")
 _DISTINCT: Final = 10
 
 Content = tuple[str, ...]
@@ -70,13 +70,13 @@ def content(event: Canonical) -> Content:
         case Message(deleted=True):
             return ("deleted",)
         case Message(attachment=attachment) if attachment is not None:
-            return ("media", _words(event.text))
+            return ("media", _said(event))
         case Message(poll=poll) if poll is not None:
             return ("poll", _words(poll.question))
         case Message(location=place) if place is not None:
             return ("place", f"{place.latitude:.4f}", f"{place.longitude:.4f}", place.name)
         case Message():
-            return ("text", _words(event.text))
+            return ("text", _said(event))
         case Membership():
             return ("member", event.change.value, str(len(event.members)))
         case GroupChange():
@@ -87,8 +87,17 @@ def content(event: Canonical) -> Content:
             return (type(event).__name__, event.id)
 
 
+def _said(event: Message) -> str:
+    """Give a message's words without the names that each phone puts into mentions."""
+    text = event.text
+    for person in event.mentions:
+        if person.name:
+            text = text.replace(f"@{person.name}", "@ ")
+    return _words(_NUMBER.sub("@ ", text) if event.mentions else text)
+
+
 def _words(text: str) -> str:
-    return " ".join(_MENTION.sub("@", text).split())
+    return " ".join(text.split())
 
 
 def _merge_in(merged: Merged, others: list[Canonical], export: Export, number: int) -> None:

@@ -52,11 +52,18 @@ class Dates:
 
 
 def decide(
-    dates: Dates, shape: Shape, language: str, this_year: int, bodies: Iterator[tuple[bytes, bytes]] | None = None
+    dates: Dates,
+    shape: Shape,
+    language: str,
+    this_year: int,
+    bodies: Iterator[tuple[bytes, bytes]] | None = None,
+    *,
+    capital: bool = True,
 ) -> DateOrder:
     """Choose the date order.
 
     Args:
+        capital: AM and PM stand in capitals, as in the United States; Britain and India write am and pm.
         bodies: (date, body) of every record, read only where the dates alone don't decide.
     """
     year = shape.year
@@ -79,7 +86,8 @@ def decide(
     if len(left) == 1:
         why = tuple(f"{bad[o]:,} of {total:,} dates do not exist as {o}" for o in rest)
         return DateOrder(best, why)
-    return _weigh(dates.runs, left, shape, language, this_year, bodies)
+    found = _weigh(dates.runs, left, this_year, bodies)
+    return found or _habit(left, shape, language, capital=capital)
 
 
 def certain(dates: Dates, shape: Shape, this_year: int) -> bool:
@@ -94,13 +102,8 @@ def certain(dates: Dates, shape: Shape, this_year: int) -> bool:
 
 
 def _weigh(
-    runs: list[Numbers],
-    options: list[str],
-    shape: Shape,
-    language: str,
-    this_year: int,
-    bodies: Iterator[tuple[bytes, bytes]] | None,
-) -> DateOrder:
+    runs: list[Numbers], options: list[str], this_year: int, bodies: Iterator[tuple[bytes, bytes]] | None
+) -> DateOrder | None:
     votes = _file_votes(bodies, options, this_year) if bodies is not None else Counter()
     if votes:
         (best, most), *others = votes.most_common()
@@ -121,8 +124,7 @@ def _weigh(
     if fast[best] >= 3 and fast[best] >= 2 * second + 2:
         why = f"the field that would be the day changes {fast[best]} times, the other one {second} times"
         return DateOrder(best, (why,))
-    order, habit = _habit(options, shape, language)
-    return DateOrder(order, ("nothing in the file decides", habit), open=True)
+    return None
 
 
 def _file_votes(bodies: Iterator[tuple[bytes, bytes]], options: list[str], this_year: int) -> Counter[str]:
@@ -143,13 +145,14 @@ def _file_votes(bodies: Iterator[tuple[bytes, bytes]], options: list[str], this_
     return votes
 
 
-def _habit(options: list[str], shape: Shape, language: str) -> tuple[str, str]:
+def _habit(options: list[str], shape: Shape, language: str, *, capital: bool) -> DateOrder:
     """Guess by what the language and the shape of the header are used to."""
-    american = shape.separators[0] == "/" and language in {"", "en", "fil"}
-    if "MDY" in options and american and "\0" in shape.tail and shape.year == -1:
-        return "MDY", "two-digit years with AM and PM are the habit of the United States"
-    if "YMD" in options and language in _YEAR_FIRST:
-        return "YMD", "the language puts the year first"
-    if "DMY" in options:
-        return "DMY", "most languages put the day first"
-    return options[0], "the first reading that is possible"
+    american = shape.separators[0] == "/" and language in {"", "en", "fil"} and shape.year == -1
+    order, why = options[0], "the first reading that is possible"
+    if "MDY" in options and american and capital and "\0" in shape.tail:
+        order, why = "MDY", "two-digit years with AM and PM are the habit of the United States"
+    elif "YMD" in options and language in _YEAR_FIRST:
+        order, why = "YMD", "the language puts the year first"
+    elif "DMY" in options:
+        order, why = "DMY", "most languages put the day first"
+    return DateOrder(order, ("nothing in the file decides", why), open=True)

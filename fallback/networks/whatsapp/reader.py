@@ -204,7 +204,8 @@ class Reader:
 
     def _decide(self, dates: Dates, layout: Layout, survey: Survey) -> DateOrder:
         pairs = (pair for batch in self._again(layout) for pair in zip(batch.dates, batch.bodies, strict=True))
-        return decide(dates, layout.header.shape, survey.language, self._year, pairs)
+        capital = any(b"AM" in time or b"PM" in time for time in self._seconds)
+        return decide(dates, layout.header.shape, survey.language, self._year, pairs, capital=capital)
 
     def _again(self, layout: Layout) -> Iterator[Batch]:
         if self._kept is not None:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from fallback.errors import UsageError
 from fallback.networks.whatsapp.dialects import language_name
 from fallback.networks.whatsapp.export import Export
+from fallback.networks.whatsapp.merge import merge
 from fallback.networks.whatsapp.moments import iso
 from fallback.networks.whatsapp.people import name_kind
 from fallback.networks.whatsapp.reader import Record
@@ -97,3 +99,12 @@ def gaps(export: Export) -> Iterator[tuple[int, int]]:
         if last and record.stamp - last > _GAP:
             yield last, record.stamp
         last = max(last, record.stamp)
+
+
+def together(exports: list[Export]) -> str:
+    """Say how several exports overlap."""
+    try:
+        merged = merge(exports)
+    except UsageError as error:
+        return error.message
+    return f"{len(merged.events):,} messages together, {merged.same:,} of them in more than one export"

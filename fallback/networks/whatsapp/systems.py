@@ -82,12 +82,8 @@ def matches(line: str, language: str, before: int) -> SystemLine | None:
 
 def _parts(line: str) -> list[str]:
     """Give the line, then the line without the sentences that follow ("Tap to change")."""
-    parts = [line]
-    for stop in list(_STOPS.finditer(line))[:4]:
-        part = line[: stop.start()].strip()
-        if len(part) > 3:
-            parts.append(part)
-    return parts
+    cuts = (line[: stop.start()].strip() for stop in reversed(list(_STOPS.finditer(line))[:6]))
+    return [line, *(cut for cut in cuts if len(cut) > 3)]
 
 
 def _plausible(template: Template, found: dict[str, str]) -> bool:
