@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import tzinfo
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
 from textual.binding import BindingType
 from textual.keys import Keys
+from textual.screen import Screen
 
 from fallback import locale
 from fallback.config import Interface
 from fallback.locale import tr
+from fallback.tui.looks import looks
 from fallback.tui.screens.main import MainScreen
 from fallback.tui.session import Session
 from fallback.tui.setting import Setting
@@ -53,12 +55,17 @@ class ClientApp(App[None]):
         locale.use(locale.detect(interface.language, environment))
         mode = detect(environment) if interface.rtl == "auto" else Mode(interface.rtl)
         self.setting = setting or Setting(mode, zone=zone)
-        self.main = MainScreen(session, self.setting)
         if interface.theme in self.available_themes:
             self.theme = interface.theme
+        self.setting.looks = looks(self.theme_variables)
+        self.main = MainScreen(session, self.setting)
 
-    async def on_mount(self) -> None:
-        """Apply what the person set in the client, then show the main screen."""
+    def get_default_screen(self) -> Screen[Any]:
+        """Begin with the main screen: a screen below it would cost a frame."""
+        return self.main
+
+    async def load_preferences(self) -> None:
+        """Apply what the person set in the client; the main screen asks for it before it paints."""
         language = await self.session.get("language")
         if language:
             locale.use(language)
@@ -69,7 +76,12 @@ class ClientApp(App[None]):
         if theme in self.available_themes:
             self.theme = theme
         self._tell_terminal()
-        await self.push_screen(self.main)
+
+    def watch_theme(self, _theme: str) -> None:
+        """Work the styles out anew."""
+        self.setting.looks = looks(self.theme_variables)
+        if self.main.is_mounted:
+            self.main.repaint_all()
 
     async def action_quit(self) -> None:
         """Leave, but ask first where messages still wait."""
@@ -96,7 +108,6 @@ class ClientApp(App[None]):
     async def set_theme(self, name: str) -> None:
         """Use other colours, and keep that."""
         self.theme = name
-        self.main.repaint_all()
         await self.session.put("theme", name)
 
     def say(self, text: str) -> None:

@@ -1,11 +1,13 @@
-"""How text is set, shared by all widgets: mode, language, time zone, clock."""
+"""How text is set, shared by all widgets: mode, language, styles, time zone, clock."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 
+from rich.style import Style
+
 from fallback.locale import active
-from fallback.tui.typeset import Mode, Typesetter
+from fallback.tui.typeset import PLAIN, Mode, Typesetter
 
 
 def _wall_clock() -> int:
@@ -24,8 +26,13 @@ class Setting:
         self, mode: Mode, *, zone: tzinfo | None = None, now: Callable[[], int] = _wall_clock
     ) -> None:
         self.typesetter = Typesetter(mode)
+        self.looks: Mapping[str, Style] = {}
         self.zone = zone
         self.now = now
+
+    def look(self, name: str) -> Style:
+        """Give a style of the present theme (``tui.looks``); none where no theme is known yet."""
+        return self.looks.get(name, PLAIN)
 
     @property
     def mode(self) -> Mode:

@@ -87,8 +87,8 @@ def screen(timeline):
 
 def top(timeline):
     line = round(timeline.scroll_y)
-    place = timeline._place_at(line)
-    return timeline.thread.entries[place].id, line - timeline._offsets[place]
+    place = timeline._heights.place_at(line)
+    return timeline.thread.entries[place].id, line - timeline._heights.offsets[place]
 
 
 @pytest.fixture
@@ -248,13 +248,13 @@ async def _walk(start, steps):
 
 def check(timeline):
     """What is on the screen has its true height, and the heights add up to the whole."""
-    assert timeline.virtual_size.height == sum(timeline._heights) == timeline._offsets[-1]
+    assert timeline.virtual_size.height == sum(timeline._heights.values) == timeline._heights.total
     assert len(timeline._heights) == len(timeline.thread)
     line, end = round(timeline.scroll_y), round(timeline.scroll_y) + timeline.viewport
-    while line < min(end, timeline._offsets[-1]):
-        place = timeline._place_at(line)
-        assert len(timeline._strips(place)) == timeline._heights[place]
-        line = timeline._offsets[place + 1]
+    while line < min(end, timeline._heights.total):
+        place = timeline._heights.place_at(line)
+        assert len(timeline._strips(place)) == timeline._heights.values[place]
+        line = timeline._heights.offsets[place + 1]
     for y in range(timeline.viewport):
         assert timeline.render_line(y).cell_length == timeline.scrollable_content_region.width
 

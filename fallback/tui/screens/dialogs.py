@@ -61,11 +61,7 @@ class ChoiceList(PaintedWidget):
         painted = []
         for place, choice in enumerate(self.choices):
             picked = place == self.picked
-            fill = (
-                self.rich_style + self.get_component_rich_style("painted--picked")
-                if picked
-                else self.rich_style
-            )
+            fill = self.rich_style + self.look("picked") if picked else self.rich_style
             start: list[Run] = [(("▸ " if picked else "  ") + choice.label, PLAIN)]
             painted.append(two_ends(self.setting, start, [(f"{choice.key} ", self.look("dim"))], width, fill))
         height = self.content_size.height or 12

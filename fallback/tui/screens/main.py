@@ -47,7 +47,7 @@ class MainScreen(Finding, Screen[None]):
     ]
 
     def __init__(self, session: Session, setting: Setting) -> None:
-        super().__init__()
+        super().__init__(classes="-in-chat -rtl" if setting.rtl else "-in-chat")
         self.session = session
         self.setting = setting
         self.current: PortalId | None = None
@@ -73,6 +73,7 @@ class MainScreen(Finding, Screen[None]):
 
     async def on_mount(self) -> None:
         """Paint from the store; the network comes after the first frame."""
+        await self.client.load_preferences()
         self.set_class(self.setting.rtl, "-rtl")
         self.query_one("#composer", Composer).focus()
         await self._show_groups()
@@ -80,7 +81,6 @@ class MainScreen(Finding, Screen[None]):
         groups = self.query_one(Groups).groups
         if groups:
             await self.open_group(groups[0].portal)
-        self.set_class(True, "-in-chat")
         self._show_keys()
         self.run_worker(self._listen(), group="session", exit_on_error=True)
         self.run_worker(self._follow(), group="session", exit_on_error=True)

@@ -1,7 +1,5 @@
 """The base of small widgets that paint their own lines, so that every text passes the typesetter."""
 
-from typing import ClassVar
-
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
@@ -16,12 +14,6 @@ Painted = list[Segment]
 class PaintedWidget(Widget):
     """A widget whose rows are lists of segments, each as wide as the widget."""
 
-    STYLE_NAMES: ClassVar[tuple[str, ...]] = ()
-    """Component styles, each ``painted--NAME`` in the style sheet."""
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"painted--{name}" for name in ("dim", "accent", "good", "warn", "bad", "strong", "picked")
-    }
-
     def __init__(self, setting: Setting, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.setting = setting
@@ -33,8 +25,8 @@ class PaintedWidget(Widget):
         raise NotImplementedError
 
     def look(self, name: str) -> Style:
-        """Give a component style without its background."""
-        return self.get_component_rich_style(f"painted--{name}", partial=True)
+        """Give a style of the present theme."""
+        return self.setting.look(name)
 
     def strips(self, width: int) -> list[Strip]:
         """Give the painted rows, once per width."""

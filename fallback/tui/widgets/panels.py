@@ -195,9 +195,7 @@ class Groups(PaintedWidget, can_focus=True):
         return painted[self._first(self.size.height) :]
 
     def _group(self, group: GroupView, width: int, *, picked: bool) -> list[Painted]:
-        fill = (
-            self.rich_style + self.get_component_rich_style("painted--picked") if picked else self.rich_style
-        )
+        fill = self.rich_style + self.look("picked") if picked else self.rich_style
         mention: list[Run] = [(f"@{group.mentions} ", self.look("bad"))] if group.mentions else []
         unread: list[Run] = [(f"{group.unread} ", self.look("good"))] if group.unread else []
         time = words.clock_time(group.at, self.setting.zone) if group.at else ""

@@ -1,7 +1,6 @@
 """One entry of the timeline becomes strips: dividers, name, quote, text, poll, reactions, time and tick."""
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
@@ -13,14 +12,10 @@ from fallback.core.events import Message, Origin, Poll
 from fallback.locale import active, ntr, tr
 from fallback.tui import markup, words
 from fallback.tui.fold import Entry, Tick, starts_group
-from fallback.tui.typeset import PLAIN, Line, Run, Typesetter, isolate, reads_rtl, width_of
+from fallback.tui.looks import PEOPLE
+from fallback.tui.setting import Setting
+from fallback.tui.typeset import PLAIN, Line, Run, isolate, reads_rtl, width_of
 
-NAME_COLOURS = 6
-STYLES = (
-    "own", "other", "dim", "divider", "seam", "unread", "quote", "chip", "system", "tag", "read", "failed", "selected",
-    *(f"name{number}" for number in range(NAME_COLOURS)),
-)  # fmt: skip
-"""Component styles that the painter needs, each ``timeline--NAME`` in the style sheet."""
 BAR = 2
 """Cells of the colour bar and the blank beside it."""
 
@@ -38,25 +33,16 @@ class RowPainter:
     """Paints entries at one width, in one theme and language.
 
     Args:
-        styles: the names of ``STYLES`` and ``base``.
-        now: for "today"; ms.
+        base: lies under everything.
     """
 
-    def __init__(
-        self,
-        typesetter: Typesetter,
-        width: int,
-        styles: Mapping[str, Style],
-        *,
-        zone: tzinfo | None,
-        now: int,
-    ) -> None:
-        self.typesetter = typesetter
+    def __init__(self, setting: Setting, width: int, base: Style) -> None:
+        self.typesetter = setting.typesetter
         self.width = max(12, width)
-        self.styles = styles
-        self.zone = zone
-        self.now = now
-        self.base = styles["base"]
+        self.look = setting.look
+        self.zone = setting.zone
+        self.now = setting.now()
+        self.base = base
 
     def strips(self, entry: Entry, around: Around) -> list[Strip]:
         """Paint an entry with the dividers above it."""
@@ -88,12 +74,12 @@ class RowPainter:
         lines = []
         previous = around.previous
         if previous is None or _days(previous.at, self.zone) != _days(entry.at, self.zone):
-            lines.append(self._rule(words.day(entry.at, self.now, self.zone), self.styles["divider"]))
+            lines.append(self._rule(words.day(entry.at, self.now, self.zone), self.look("divider")))
         if previous is not None and previous.network is Origin.EXPORT and entry.network is not Origin.EXPORT:
             time = words.clock_time(entry.at, self.zone)
-            lines.append(self._rule(tr("continued on Matrix from {time}", time=time), self.styles["seam"]))
+            lines.append(self._rule(tr("continued on Matrix from {time}", time=time), self.look("seam")))
         if around.first_unread:
-            lines.append(self._rule(tr("new messages"), self.styles["unread"]))
+            lines.append(self._rule(tr("new messages"), self.look("unread")))
         return lines
 
     def _rule(self, text: str, style: Style) -> list[Segment]:
@@ -107,8 +93,8 @@ class RowPainter:
         ]
 
     def _system(self, text: str, selected: bool) -> list[list[Segment]]:
-        style = self.styles["system"]
-        fill = self.base + self.styles["selected"] if selected else self.base
+        style = self.look("system")
+        fill = self.base + self.look("selected") if selected else self.base
         lines = self.typesetter.wrap(markup.runs(text, style), self.width - 6)
         return [self.typesetter.paint(line, self.width, align="center", fill=fill) for line in lines]
 
@@ -127,10 +113,10 @@ class RowPainter:
         if entry.reactions:
             counts = Counter(entry.reactions.values())
             text = "  ".join(f"{key} {count}" if count > 1 else key for key, count in counts.most_common())
-            body.append(self._fit([(text, self.styles["dim"])], inner, rtl=rtl))
+            body.append(self._fit([(text, self.look("dim"))], inner, rtl=rtl))
         if entry.tick is Tick.FAILED:
             reason = tr("not sent: {error}", error=entry.error) if entry.error else tr("not sent")
-            runs = [(f"⚠ {reason} · {tr('↑ then r retry, x cancel')}", self.styles["failed"])]
+            runs = [(f"⚠ {reason} · {tr('↑ then r retry, x cancel')}", self.look("failed"))]
             body += self.typesetter.wrap(runs, inner, rtl=rtl)
         return [self._barred(line, entry, rtl=rtl, selected=around.selected) for line in body]
 
@@ -146,16 +132,16 @@ class RowPainter:
 
     def _header(self, entry: Entry, inner: int, *, rtl: bool) -> Line:
         name = tr("You") if entry.own else words.name_of(entry.sender)
-        style = self.styles["own" if entry.own else f"name{_colour(entry.sender.key)}"] + Style(bold=True)
+        style = self.look("own" if entry.own else f"name{_colour(entry.sender.key)}") + Style(bold=True)
         runs: list[Run] = [(name, style)]
         if entry.network is not Origin.MATRIX:
-            runs.append(("  " + tr("WhatsApp"), self.styles["tag"]))
+            runs.append(("  " + tr("WhatsApp"), self.look("tag")))
         return self._fit(runs, inner, rtl=rtl)
 
     def _quote(self, event: Message, quoted: Entry | None, inner: int, *, rtl: bool) -> list[Line]:
         if event.reply_to is None:
             return []
-        style = self.styles["quote"]
+        style = self.look("quote")
         if quoted is None or not isinstance(quoted.event, Message):
             return [self._fit([("┃ " + tr("an earlier message"), style)], inner, rtl=rtl)]
         name = tr("You") if quoted.own else words.name_of(quoted.sender)
@@ -165,13 +151,13 @@ class RowPainter:
 
     def _content(self, entry: Entry, event: Message, inner: int, *, rtl: bool) -> list[Line]:
         if entry.deleted:
-            runs = [("🚫 " + tr("This message was deleted"), self.styles["dim"] + Style(italic=True))]
+            runs = [("🚫 " + tr("This message was deleted"), self.look("dim") + Style(italic=True))]
             return self.typesetter.wrap(runs, inner, rtl=rtl)
         lines: list[Line] = []
         if event.forwarded:
-            lines.append(self._fit([("↪ " + tr("Forwarded"), self.styles["dim"])], inner, rtl=rtl))
+            lines.append(self._fit([("↪ " + tr("Forwarded"), self.look("dim"))], inner, rtl=rtl))
         if event.attachment:
-            chip = [(words.attachment(event.attachment), self.styles["chip"])]
+            chip = [(words.attachment(event.attachment), self.look("chip"))]
             lines += self.typesetter.wrap(chip, inner, rtl=rtl)
         if event.location:
             lines += self._location(event, inner, rtl=rtl)
@@ -187,7 +173,7 @@ class RowPainter:
             return []
         name = ", ".join(part for part in (place.name, place.address) if part) or tr("Location")
         chip = f"📍 {name} · {place.latitude:.5f}, {place.longitude:.5f}"
-        return self.typesetter.wrap([(chip, self.styles["chip"])], inner, rtl=rtl)
+        return self.typesetter.wrap([(chip, self.look("chip"))], inner, rtl=rtl)
 
     def _poll(self, entry: Entry, poll: Poll, inner: int, *, rtl: bool) -> list[Line]:
         lines = self.typesetter.wrap([("📊 " + poll.question, Style(bold=True))], inner, rtl=rtl)
@@ -199,7 +185,7 @@ class RowPainter:
             votes = ntr("{count} vote", "{count} votes", count)
             runs: list[Run] = [
                 (f"○ {option.text}  ", PLAIN),
-                (f"{bar} {isolate(votes)}".strip(), self.styles["dim"]),
+                (f"{bar} {isolate(votes)}".strip(), self.look("dim")),
             ]
             lines.append(self._fit(runs, inner, rtl=rtl))
         return lines
@@ -211,13 +197,13 @@ class RowPainter:
         mark = entry.tick
         parts: list[Run] = [("  ", PLAIN)]
         if entry.edits or event.edited:
-            parts.append((tr("edited") + " ", self.styles["dim"]))
+            parts.append((tr("edited") + " ", self.look("dim")))
         if event.late:
-            parts.append((tr("late") + " ", self.styles["dim"]))
-        parts.append((words.clock_time(entry.at, self.zone), self.styles["dim"]))
+            parts.append((tr("late") + " ", self.look("dim")))
+        parts.append((words.clock_time(entry.at, self.zone), self.look("dim")))
         if mark is not Tick.NONE:
             looks = {Tick.READ: "read", Tick.FAILED: "failed"}.get(mark, "dim")
-            parts.append((" " + words.TICKS[mark], self.styles[looks]))
+            parts.append((" " + words.TICKS[mark], self.look(looks)))
         last = body[-1]
         tail = self.typesetter.glyphs(parts, rtl=rtl)
         if last.width + width_of(parts) <= inner:
@@ -226,8 +212,8 @@ class RowPainter:
         return [*body, Line(tuple(tail[2:]), rtl)]
 
     def _barred(self, line: Line, entry: Entry, *, rtl: bool, selected: bool) -> list[Segment]:
-        fill = self.base + self.styles["selected"] if selected else self.base
-        colour = self.styles["own" if entry.own else "other"]
+        fill = self.base + self.look("selected") if selected else self.base
+        colour = self.look("own" if entry.own else "other")
         bar = Segment("█" if selected else "▌" if not rtl else "▐", fill + colour)
         blank = Segment(" ", fill)
         painted = self.typesetter.paint(line, self.width - BAR, align="right" if rtl else "left", fill=fill)
@@ -239,4 +225,4 @@ def _days(at: int, zone: tzinfo | None) -> int:
 
 
 def _colour(key: str) -> int:
-    return sum(key.encode()) % NAME_COLOURS
+    return sum(key.encode()) % PEOPLE

@@ -4,9 +4,7 @@ The view hangs on an anchor (an entry's id and a line of it), or on the bottom; 
 than guessed, older pages and edits never move what the reader looks at.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
 from rich.style import Style
@@ -23,8 +21,9 @@ from fallback.core.ids import SourceId
 from fallback.core.ports import TimelineRow
 from fallback.locale import ntr
 from fallback.tui.fold import Entry, Thread, Update
+from fallback.tui.heights import Heights
 from fallback.tui.setting import Setting
-from fallback.tui.widgets.rows import STYLES, Around, RowPainter
+from fallback.tui.widgets.rows import Around, RowPainter
 
 CACHED = 2048
 """Entries whose strips are kept."""
@@ -45,7 +44,6 @@ class Timeline(ScrollView, can_focus=True):
         setting: how text is laid out, shared by all widgets.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"timeline--{name}" for name in STYLES}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "select(-1)", show=False),
         Binding("down", "select(1)", show=False),
@@ -94,8 +92,7 @@ class Timeline(ScrollView, can_focus=True):
         self.new_count = 0
         self.selected: SourceId | None = None
         self.unread_from: SourceId | None = None
-        self._heights: list[int] = []
-        self._offsets: list[int] = [0]
+        self._heights = Heights()
         self._anchor: Anchor | None = None
         self._settling = False
         self._generation = 0
@@ -130,7 +127,7 @@ class Timeline(ScrollView, can_focus=True):
         update = self.thread.merge(rows)
         if update.appended:
             start = len(self.thread) - update.appended
-            self._append_heights(start)
+            self._heights.append(self._estimates(start, len(self.thread)))
             if not self.stick_to_bottom:
                 fresh = self.thread.entries[start:]
                 self.new_count += sum(1 for entry in fresh if entry.spoken and not entry.own)
@@ -141,14 +138,7 @@ class Timeline(ScrollView, can_focus=True):
         """Take an older page in; what the reader looks at stays where it is."""
         update = self.thread.prepend(rows)
         if update.prepended:
-            painter = self._paint_with()
-            entries = self.thread.entries
-            heights = [
-                painter.estimate(entries[place], entries[place - 1] if place else None)
-                for place in range(update.prepended)
-            ]
-            self._heights[:0] = heights
-            self._rebuild(0)
+            self._heights.prepend(self._estimates(0, update.prepended))
         self._changed(update)
         return update
 
@@ -157,9 +147,8 @@ class Timeline(ScrollView, can_focus=True):
             return
         for changed in update.changed:
             place = self.thread.position(changed)
-            if place is not None and place < len(self._heights):
-                self._heights[place] = len(self._strips(place))
-                self._rebuild(place)
+            if place is not None:
+                self._heights.update({place: len(self._strips(place))})
         self._settle()
 
     def repaint(self) -> None:
@@ -180,10 +169,9 @@ class Timeline(ScrollView, can_focus=True):
         place = self.thread.position(entry)
         if place is None:
             return False
-        self._heights[place] = len(self._strips(place))
-        self._rebuild(place)
+        self._heights.update({place: len(self._strips(place))})
         top, height = round(self.scroll_y), self.viewport
-        start, end = self._offsets[place], self._offsets[place + 1]
+        start, end = self._heights.offsets[place], self._heights.offsets[place + 1]
         if start < top:
             self._hang(start)
         elif end > top + height:
@@ -201,13 +189,7 @@ class Timeline(ScrollView, can_focus=True):
     def _paint_with(self) -> RowPainter:
         width = self.scrollable_content_region.width or 80
         if self._painter is None or self._painter.width != max(12, width):
-            styles: dict[str, Style] = {
-                name: self.get_component_rich_style(f"timeline--{name}", partial=True) for name in STYLES
-            }
-            styles["base"] = self.rich_style
-            self._painter = RowPainter(
-                self.setting.typesetter, width, styles, zone=self.setting.zone, now=self.setting.now()
-            )
+            self._painter = RowPainter(self.setting, width, self.rich_style)
         return self._painter
 
     def _strips(self, place: int) -> list[Strip]:
@@ -228,50 +210,32 @@ class Timeline(ScrollView, can_focus=True):
         return strips
 
     def _estimate_all(self) -> None:
-        painter = self._paint_with()
-        estimate = painter.estimate
-        entries = self.thread.entries
-        self._heights = [
-            estimate(entry, previous) for previous, entry in zip([None, *entries], entries, strict=False)
-        ]
-        self._rebuild(0)
+        self._heights.reset(self._estimates(0, len(self.thread)))
 
-    def _append_heights(self, start: int) -> None:
-        painter = self._paint_with()
+    def _estimates(self, start: int, end: int) -> list[int]:
+        estimate = self._paint_with().estimate
         entries = self.thread.entries
-        self._heights += [
-            painter.estimate(entries[place], entries[place - 1] if place else None)
-            for place in range(start, len(entries))
+        before = entries[start - 1] if start else None
+        return [
+            estimate(entry, previous)
+            for previous, entry in zip([before, *entries[start:end]], entries[start:end], strict=False)
         ]
-        self._rebuild(start)
-
-    def _rebuild(self, start: int) -> None:
-        base = self._offsets[start] if start < len(self._offsets) else 0
-        del self._offsets[start + 1 :]
-        self._offsets += [base + total for total in accumulate(self._heights[start:])]
 
     def _measure(self, places: range, lines: int) -> None:
         """Measure entries in the order given until they fill ``lines``."""
-        first_changed = None
+        measured: dict[int, int] = {}
         for place in places:
             if lines <= 0:
                 break
-            height = len(self._strips(place))
-            lines -= height
-            if height != self._heights[place]:
-                self._heights[place] = height
-                first_changed = place if first_changed is None else min(first_changed, place)
-        if first_changed is not None:
-            self._rebuild(first_changed)
-
-    def _place_at(self, line: int) -> int:
-        return max(0, min(len(self._heights) - 1, bisect_right(self._offsets, line) - 1))
+            measured[place] = len(self._strips(place))
+            lines -= measured[place]
+        self._heights.update(measured)
 
     def _hang(self, line: int) -> None:
         """Hang the view on what stands at a line of the whole."""
-        place = self._place_at(line)
+        place = self._heights.place_at(line)
         self.stick_to_bottom = False
-        self._anchor = Anchor(self.thread.entries[place].id, line - self._offsets[place])
+        self._anchor = Anchor(self.thread.entries[place].id, line - self._heights.offsets[place])
 
     def _settle(self) -> None:
         """Measure what the view shows and put the scroll offset where the anchor is."""
@@ -283,7 +247,7 @@ class Timeline(ScrollView, can_focus=True):
             top = self._settled_top(count, height)
         self._settling = True
         try:
-            self.virtual_size = Size(self.scrollable_content_region.width, self._offsets[-1])
+            self.virtual_size = Size(self.scrollable_content_region.width, self._heights.total)
             self.scroll_target_y = self.scroll_y = float(top)
         finally:
             self._settling = False
@@ -298,16 +262,16 @@ class Timeline(ScrollView, can_focus=True):
         anchor = self._anchor
         place = self.thread.position(anchor.entry) if anchor else None
         if self.stick_to_bottom or anchor is None or place is None:
-            self._measure(range(count - 1, -1, -1), height * 2)
-            return max(0, self._offsets[-1] - height)
-        self._measure(range(place, count), height * 2 + anchor.line)
+            self._measure(range(count - 1, -1, -1), height + 1)
+            return max(0, self._heights.total - height)
+        self._measure(range(place, count), height + anchor.line + 1)
         self._measure(range(place - 1, -1, -1), height)
-        line = min(anchor.line, self._heights[place] - 1)
-        top = self._offsets[place] + line
-        last = max(0, self._offsets[-1] - height)
+        line = min(anchor.line, self._heights.values[place] - 1)
+        top = self._heights.offsets[place] + line
+        last = max(0, self._heights.total - height)
         if top > last:
-            self._measure(range(count - 1, -1, -1), height * 2)
-            top = max(0, self._offsets[-1] - height)
+            self._measure(range(count - 1, -1, -1), height + 1)
+            top = max(0, self._heights.total - height)
         return top
 
     # ── Textual ─────────────────────────────────────────────────────────────────────────────────
@@ -315,10 +279,10 @@ class Timeline(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Hang the view on what the reader scrolled to."""
         super().watch_scroll_y(old_value, new_value)
-        if self._settling or not self._heights or round(old_value) == round(new_value):
+        if self._settling or not len(self._heights) or round(old_value) == round(new_value):
             return
         line = round(new_value)
-        at_end = line >= self._offsets[-1] - self.viewport
+        at_end = line >= self._heights.total - self.viewport
         self._hang(line)
         self.stick_to_bottom = at_end
         self._settle()
@@ -342,18 +306,16 @@ class Timeline(ScrollView, can_focus=True):
         if self.new_count and y == self.viewport - 1:
             return self._pill(width)
         line = round(self.scroll_y) + y
-        if line >= self._offsets[-1] or not self._heights:
+        if line >= self._heights.total or not len(self._heights):
             return Strip.blank(width, self.rich_style)
-        place = self._place_at(line)
+        place = self._heights.place_at(line)
         strips = self._strips(place)
-        inside = line - self._offsets[place]
+        inside = line - self._heights.offsets[place]
         return strips[inside] if inside < len(strips) else Strip.blank(width, self.rich_style)
 
     def _pill(self, width: int) -> Strip:
         text = ntr("↓ {count} new message · End", "↓ {count} new messages · End", self.new_count)
-        style = self.get_component_rich_style("timeline--unread", partial=True) + Style(
-            bold=True, reverse=True
-        )
+        style = self.setting.look("unread") + Style(bold=True, reverse=True)
         typesetter = self.setting.typesetter
         line = typesetter.fit([(f" {text} ", style)], width)
         return Strip(typesetter.paint(line, width, align="center", fill=self.rich_style), width)
@@ -413,8 +375,8 @@ class Timeline(ScrollView, can_focus=True):
             self.action_bottom()
             return
         line = round(self.scroll_y) + y
-        if self._heights and line < self._offsets[-1]:
-            entry = self.thread.entries[self._place_at(line)]
+        if len(self._heights) and line < self._heights.total:
+            entry = self.thread.entries[self._heights.place_at(line)]
             if entry.spoken:
                 self.select(entry.id)
                 if event.chain == 2:
