@@ -163,7 +163,9 @@ _FORMATS: Final = {
     "strong": "*", "b": "*", "h1": "*", "h2": "*", "h3": "*", "h4": "*", "h5": "*", "h6": "*", "em": "_", "i": "_",
     "del": "~", "s": "~", "strike": "~", "code": "`",
 }  # fmt: skip
-_BLOCKS: Final = frozenset({"p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "table", "tr"})
+_BLOCKS: Final = frozenset(
+    {"p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "table", "tr"}
+)
 
 
 class _Reader(HTMLParser):
@@ -200,7 +202,9 @@ class _Reader(HTMLParser):
             self._quotes.append(len(self._out))
         elif tag in {"ul", "ol"}:
             start = dict(attrs).get("start") or "1"
-            self._lists.append(-1 if tag == "ul" else int(start) if start.isdecimal() and len(start) < 3 else 1)
+            self._lists.append(
+                -1 if tag == "ul" else int(start) if start.isdecimal() and len(start) < 3 else 1
+            )
         elif tag == "li" and self._lists:
             number = self._lists[-1]
             self._out.append("- " if number < 0 else f"{number}. ")

@@ -13,12 +13,50 @@ import msgspec
 from fallback.errors import UsageError
 from fallback.networks.whatsapp.dialects.languages import LANGUAGES
 from fallback.networks.whatsapp.dialects.styles import STYLES
+from fallback.networks.whatsapp.moments import to_day
 
 Platform = Literal["android", "ios"]
-_WORDS: Final = (
-    "shift gate truck pallet bed ward press print page north south late early ok noted copy check keys radio line "
-    "pump crew dock stop start ready hold moved done again later today night report list seal order driver nurse"
-).split()
+_WORDS: Final = [
+    "shift",
+    "gate",
+    "truck",
+    "pallet",
+    "bed",
+    "ward",
+    "press",
+    "print",
+    "page",
+    "north",
+    "south",
+    "late",
+    "early",
+    "ok",
+    "noted",
+    "copy",
+    "check",
+    "keys",
+    "radio",
+    "line",
+    "pump",
+    "crew",
+    "dock",
+    "stop",
+    "start",
+    "ready",
+    "hold",
+    "moved",
+    "done",
+    "again",
+    "later",
+    "today",
+    "night",
+    "report",
+    "list",
+    "seal",
+    "order",
+    "driver",
+    "nurse",
+]
 _RIGHT_TO_LEFT: Final = frozenset({"ar", "he", "fa", "ur"})
 
 
@@ -51,7 +89,9 @@ class Style(msgspec.Struct, frozen=True):
         return "\u200f" if self.language in _RIGHT_TO_LEFT else "\u200e"
 
 
-def style(locale: str, platform: Platform = "android", *, twelve: bool = False, narrow: bool = False) -> Style:
+def style(
+    locale: str, platform: Platform = "android", *, twelve: bool = False, narrow: bool = False
+) -> Style:
     """Give a locale's dialect.
 
     Args:
@@ -65,7 +105,15 @@ def style(locale: str, platform: Platform = "android", *, twelve: bool = False, 
         if name == locale:
             header = ios if platform == "ios" else half if twelve else android
             return Style(
-                locale, platform, language or "en", header, calendar, zero, am, pm, "\u202f" if narrow else " "
+                locale,
+                platform,
+                language or "en",
+                header,
+                calendar,
+                zero,
+                am,
+                pm,
+                "\u202f" if narrow else " ",
             )
     raise UsageError(f"There is no locale {locale}", "See docs/exports.md for all of them.")
 
@@ -106,12 +154,12 @@ def header(when: datetime, dialect: Style) -> str:
     text = dialect.header.format_map(values)
     if dialect.zero != 48:
         text = text.translate({48 + i: dialect.zero + i for i in range(10)})
-    return text.replace(" \1", f"{dialect.space}\1").replace("\1", dialect.am if when.hour < 12 else dialect.pm)
+    return text.replace(" \1", f"{dialect.space}\1").replace(
+        "\1", dialect.am if when.hour < 12 else dialect.pm
+    )
 
 
 def _persian(when: datetime) -> tuple[int, int, int]:
-    from fallback.networks.whatsapp.moments import to_day
-
     days = (when.date() - datetime(1970, 1, 1).date()).days  # noqa: DTZ001 - a wall date
     year = when.year - 621
     while to_day((year, 1, 1), "YMD", 3000) > days:
@@ -177,7 +225,11 @@ def _body(line: Line, dialect: Style) -> tuple[str, bool, bool]:
         case "created":
             return word("created").replace("X", line.sender).replace("Y", line.text), True, True
         case "added":
-            return word("added").replace("X", "\1").replace("Y", line.text).replace("\1", line.sender), True, True
+            return (
+                word("added").replace("X", "\1").replace("Y", line.text).replace("\1", line.sender),
+                True,
+                True,
+            )
         case "left":
             return word("left").replace("X", line.sender), True, True
         case _:
@@ -187,7 +239,9 @@ def _body(line: Line, dialect: Style) -> tuple[str, bool, bool]:
 def history(count: int, *, seed: int = 1, people: int = 24, start: datetime | None = None) -> Iterator[Line]:
     """Make a group's history in the mix of real exports; the same seed gives the same history."""
     dice = random.Random(seed)
-    names = [f"{name} {i}" if i else name for i in range(people) for name in ("Sara", "Omar", "+44 7700 900123")][:people]
+    names = [
+        f"{name} {i}" if i else name for i in range(people) for name in ("Sara", "Omar", "+44 7700 900123")
+    ][:people]
     sentences = [" ".join(dice.choices(_WORDS, k=dice.randint(1, 14))) for _ in range(2048)]
     moment = start or datetime(2015, 1, 5, 6, 0, 0)  # noqa: DTZ001 - a wall clock, as in an export
     step = timedelta(days=3650).total_seconds() / max(count, 1)
@@ -199,7 +253,9 @@ def history(count: int, *, seed: int = 1, people: int = 24, start: datetime | No
         elif chance < 0.70:
             yield Line(moment, sender, "text", text)
         elif chance < 0.82:
-            yield Line(moment, sender, "text", "\n".join([text, *dice.choices(sentences, k=dice.randint(1, 5))]))
+            yield Line(
+                moment, sender, "text", "\n".join([text, *dice.choices(sentences, k=dice.randint(1, 5))])
+            )
         elif chance < 0.87:
             yield Line(moment, sender, "media")
         elif chance < 0.92:
@@ -212,7 +268,9 @@ def history(count: int, *, seed: int = 1, people: int = 24, start: datetime | No
         elif chance < 0.98:
             yield Line(moment, sender, "edited", text)
         elif chance < 0.99:
-            yield Line(moment, sender, "location", "", f"{dice.uniform(-80, 80):.5f},{dice.uniform(-170, 170):.5f}")
+            yield Line(
+                moment, sender, "location", "", f"{dice.uniform(-80, 80):.5f},{dice.uniform(-170, 170):.5f}"
+            )
         else:
             yield Line(moment, sender, "poll", text, f"{text}|no")
 

@@ -26,10 +26,14 @@ _ANDROID_NAMED: Final = re.compile(
     rf"{_LEAD}((?:IMG|VID|PTT|AUD|STK|DOC)-\d{{8}}-WA\d{{4}}\.\w{{1,8}}) \(([^()\n]{{3,60}})\)"
 )
 _ATTACHED_TAIL: Final = re.compile(rf"{_LEAD}({_FILE}) \(([^()\n]{{3,60}})\)")
-_IOS_BEFORE: Final = re.compile(rf"<\s?([^<>:：\n]{{2,40}}?)\s?[:：]\s?({_FILE}|[0-9]{{8}}-[^\n<>]{{1,250}}?)\s?>\s*$")
+_IOS_BEFORE: Final = re.compile(
+    rf"<\s?([^<>:：\n]{{2,40}}?)\s?[:：]\s?({_FILE}|[0-9]{{8}}-[^\n<>]{{1,250}}?)\s?>\s*$"
+)
 _IOS_AFTER: Final = re.compile(rf"<({_FILE}) ([^<>\n.]{{3,30}})>\s*$")
 _IOS_2016: Final = re.compile(rf"({_FILE}) <{_LEAD}([^<>\n:]{{3,30}})>\s*$")
-_IOS_ALONE: Final = re.compile(r"[\u200e\u200f]<([^<>:\n]{2,40}): ([0-9]{8}-[A-Z]{3,8}-[0-9-]{19}\.[a-z0-9]{2,5})>")
+_IOS_ALONE: Final = re.compile(
+    r"[\u200e\u200f]<([^<>:\n]{2,40}): ([0-9]{8}-[A-Z]{3,8}-[0-9-]{19}\.[a-z0-9]{2,5})>"
+)
 _ANDROID_ALONE: Final = re.compile(
     r"\u200e?([A-Z]{3}-[0-9]{8}-WA[0-9]{4}\.[a-z0-9]{2,5}) \(([^()\n]{3,60})\)"
 )
@@ -37,7 +41,9 @@ _MAY_BE_FILE: Final = re.compile(r"\.[A-Za-z0-9]{2,8}(?:$|\s)")
 _PAGES: Final = re.compile("^(.{1,250}?\\.\\w{1,10})?\\s?(?:•\\s?[\u200e\u200f]?[^•\n]{1,30})?\\s*$")
 _EDITED: Final = re.compile(f"(?:^|\\s)[{_MARK}]?(<[^<>\n]{{3,60}}>)\\s*$")
 _CALL: Final = re.compile(r"^(.{3,40}?)[,.] .{1,40}$")
-_STAMPED: Final = re.compile(r"^[0-9]{8}-(PHOTO|VIDEO|AUDIO|STICKER|GIF|DOCUMENT)-|-(PHOTO|VIDEO|AUDIO|STICKER|GIF)-[0-9]")
+_STAMPED: Final = re.compile(
+    r"^[0-9]{8}-(PHOTO|VIDEO|AUDIO|STICKER|GIF|DOCUMENT)-|-(PHOTO|VIDEO|AUDIO|STICKER|GIF)-[0-9]"
+)
 
 _BY_PREFIX: Final = {
     "IMG": MediaKind.IMAGE, "VID": MediaKind.VIDEO, "PTT": MediaKind.VOICE, "AUD": MediaKind.AUDIO,
@@ -125,14 +131,18 @@ def _quick_attached(text: str) -> Body | None:
     return _file(match[2] if text[-1] == ">" else match[1], "")
 
 
-def _token(role: str, media: MediaKind | None, line: str, rest: str, languages: frozenset[str]) -> Body | None:
+def _token(
+    role: str, media: MediaKind | None, line: str, rest: str, languages: frozenset[str]
+) -> Body | None:
     match role:
         case "omitted":
             if media is MediaKind.CONTACT:
                 return Body("contact", rest.strip("\n"), media=media, omitted=True, languages=languages)
             once = "once" in line.lower()
             found = media or _guess_omitted(line)
-            return Body("media", rest.strip("\n"), media=found, omitted=True, view_once=once, languages=languages)
+            return Body(
+                "media", rest.strip("\n"), media=found, omitted=True, view_once=once, languages=languages
+            )
         case "deleted" | "you_deleted":
             return Body("deleted", mine=role == "you_deleted", languages=languages)
         case "missed_call":
@@ -178,7 +188,11 @@ def _attached(text: str, line: str, rest: str) -> Body | None:
     if 3 < len(line) < 320 and _MAY_BE_FILE.search(line):
         bare = fold_keep(line)
         for before, after, _ in _wordless():
-            if bare.startswith(before) and bare.endswith(after.rstrip()) and re.search(r"\.\w{1,8}$", bare[len(before) : len(bare) - len(after)]):
+            if (
+                bare.startswith(before)
+                and bare.endswith(after.rstrip())
+                and re.search(r"\.\w{1,8}$", bare[len(before) : len(bare) - len(after)])
+            ):
                 return _file(bare[len(before) : len(bare) - len(after)].strip(), rest.strip("\n"))
     if text.rstrip().endswith(">"):
         return _ios(text)
@@ -203,7 +217,7 @@ def _ios(text: str) -> Body | None:
     if match is None or not _token_word(match[1], last[: match.start()], match[2]):
         match = _IOS_AFTER.search(last)
         if match is not None and (last[: match.start()][-1:] not in _MARK or not last[: match.start()][-1:]):
-            match = match if match[2] in {"eklendi"} else None
+            match = match if match[2] == "eklendi" else None
         if match is not None:
             return _captioned(text[: start + match.start()], match[1])
         match = _IOS_2016.search(last)
@@ -321,7 +335,9 @@ def _deleted_by_admin(bare: str, rest: str) -> Body | None:
 
 @functools.cache
 def _admin_frames() -> tuple[tuple[str, str, str], ...]:
-    return tuple((b, fold(a) if a.strip() else "", c) for b, a, c in frames("deleted_by_admin") if len(b) + len(a) > 10)
+    return tuple(
+        (b, fold(a) if a.strip() else "", c) for b, a, c in frames("deleted_by_admin") if len(b) + len(a) > 10
+    )
 
 
 def known_edited(text: str) -> str | None:

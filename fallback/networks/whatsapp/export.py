@@ -1,53 +1,28 @@
 """Reads an exported chat into canonical events."""
 
 import hashlib
-import mimetypes
-import re
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from fallback.core.events import (
-    Attachment,
-    Canonical,
-    Group,
-    GroupChange,
-    Identity,
-    MediaKind,
-    Membership,
-    MembershipChange,
-    Message,
-    Notice,
-    Origin,
-    Setting,
-)
-from fallback.core.ids import ChatId, SourceId
+from fallback.core.events import Canonical, Group, Identity
+from fallback.core.ids import ChatId
 from fallback.errors import UsageError
 from fallback.networks.whatsapp.archive import Archive, ChatText, open_export
-from fallback.networks.whatsapp.moments import Zone
+from fallback.networks.whatsapp.convert import Converter
 from fallback.networks.whatsapp.order import DateOrder
-from fallback.networks.whatsapp.people import identify, name_kind
-from fallback.networks.whatsapp.reader import Problem, Reader, Record
-from fallback.networks.whatsapp.systems import YOU, SystemLine
-from fallback.text import sanitise, sanitise_name
-
-_MENTION: Final = re.compile("@\u2068([^\u2068\u2069\n]{1,80})\u2069")
-_NUMBER: Final = re.compile(r"(?<!\S)@([0-9]{8,15})(?![0-9])")
-_WINDOW: Final = 8192
-_CHANGES: Final = {
-    "group_created": MembershipChange.CREATED,
-    "member_added": MembershipChange.ADDED,
-    "member_removed": MembershipChange.REMOVED,
-    "member_left": MembershipChange.LEFT,
-    "member_joined_link": MembershipChange.JOINED_BY_LINK,
-    "number_changed": MembershipChange.NUMBER_CHANGED,
-}
-_TOPICS: Final = {"e2e_notice": "encryption", "security_code_changed": "security", "community": "community"}
+from fallback.networks.whatsapp.people import identify
+from fallback.networks.whatsapp.reader import Reader
+from fallback.networks.whatsapp.record import Record
+from fallback.networks.whatsapp.state import GroupState
+from fallback.networks.whatsapp.survey import Problem
+from fallback.networks.whatsapp.systems import YOU
+from fallback.text import sanitise_name
 
 
 class Totals(msgspec.Struct):
@@ -77,17 +52,17 @@ class Export:
     """
 
     def __init__(
-        self, path: Path, archive: Archive, chat: ChatText, reader: Reader, chat_id: str | None, zone: tzinfo, me: str | None
+        self, path: Path, archive: Archive, reader: Reader, *, chat: str | None, zone: tzinfo, me: str | None
     ) -> None:
         self.path = path
         self.archive = archive
-        self.text = chat
+        self.text = reader.chat
         self._reader = reader
         self._zone = zone
         self._totals: Totals | None = None
         self._me = sanitise_name(me) if me else ""
         self._group: Group | None = None
-        self._chat = ChatId(chat_id) if chat_id else None
+        self._chat = ChatId(chat) if chat else None
 
     @property
     def platform(self) -> str:
@@ -166,16 +141,19 @@ class Export:
 
     def iterate(self) -> Iterator[Canonical]:
         """Give the canonical events in the file's order, in flat memory."""
-        chat, zone = self.chat, Zone(self._zone)
-        keys = Keys(seconds=self._reader.survey.layout.header.shape.seconds)
-        people: dict[str, Identity] = {}
+        converter = Converter(
+            self.archive,
+            self.text,
+            self.chat,
+            zone=self._zone,
+            me=self._me,
+            seconds=self._reader.survey.layout.header.shape.seconds,
+        )
         for record in self._reader.records():
-            yield self._event(record, chat, zone, keys, people)
+            yield converter.event(record)
 
     def _walk(self) -> None:
         """Read the whole file once for its totals and its group."""
-        from fallback.networks.whatsapp.state import GroupState
-
         totals, state, mine = Totals(), GroupState(), Counter[str]()
         for record in self._reader.records():
             totals.records += 1
@@ -206,78 +184,6 @@ class Export:
         self._totals = totals
         self._group = state.group(chat, sanitise_name(name), list(totals.people), self._me)
 
-    def _event(
-        self, record: Record, chat: ChatId, zone: Zone, keys: "Keys", people: dict[str, Identity]
-    ) -> Canonical:
-        label = record.label or ""
-        at = zone.to_utc(record.stamp) * 1000
-        text = sanitise(record.text)
-        body = record.special
-        key = keys.key(record.stamp, label, text, body.attachment if body else "")
-        if record.system is not None:
-            return self._system(record.system, text, key, chat, at)
-        sender = people.get(label)
-        if sender is None:
-            sender = people[label] = identify(label, self._me)
-        mentions: tuple[Identity, ...] = ()
-        if "@" in text:
-            text, mentions = self._mentions(text)
-        if body is None:
-            return Message(id=key, chat=chat, sender=sender, at=at, origin=Origin.EXPORT, text=text, mentions=mentions)
-        if body.kind == "call":
-            return Notice(id=key, chat=chat, sender=sender, at=at, origin=Origin.EXPORT, text=text, topic="call")
-        return Message(
-            id=key, chat=chat, sender=sender, at=at, origin=Origin.EXPORT,
-            text="" if body.poll or (body.location and not body.location.live) else text,
-            attachment=self._attachment(record), location=body.location, poll=body.poll, mentions=mentions,
-            edited=body.edited, deleted=body.kind == "deleted", view_once=body.view_once,
-        )  # fmt: skip
-
-    def _attachment(self, record: Record) -> Attachment | None:
-        body = record.special
-        if body is None or (not body.attachment and not body.omitted):
-            return None
-        kind = body.media or MediaKind.DOCUMENT
-        source = "" if body.omitted else self.archive.find(body.attachment, self.text)
-        kind_of_file = mimetypes.guess_type(body.attachment)[0] or ""
-        if body.attachment.endswith(".opus"):
-            kind_of_file = "audio/ogg"
-        return Attachment(
-            kind=kind,
-            filename=sanitise_name(body.attachment),
-            source=source,
-            mimetype=kind_of_file if source else "",
-            size=self.archive.media.get(source, 0) if source else 0,
-        )
-
-    def _mentions(self, text: str) -> tuple[str, tuple[Identity, ...]]:
-        found = []
-
-        def named(match: re.Match[str]) -> str:
-            found.append(identify(match[1], self._me))
-            return "@" + match[1].lstrip("~ \u202f\u00a0")
-
-        text = _MENTION.sub(named, text)
-        found += [Identity(phone=f"+{match[1]}") for match in _NUMBER.finditer(text)]
-        return text, tuple(dict.fromkeys(found))
-
-    def _system(self, said: SystemLine, text: str, key: SourceId, chat: ChatId, at: int) -> Canonical:
-        actor = identify(said.actor, self._me) if said.actor else Identity()
-        members = tuple(identify(m, self._me) for m in said.members)
-        common = {"id": key, "chat": chat, "sender": actor, "at": at, "origin": Origin.EXPORT, "text": text}
-        change = _CHANGES.get(said.kind)
-        if said.kind == "admin_changed":
-            lost = said.key in {"admin_no_more", "lost_admin", "admin_off_by"}
-            change = MembershipChange.DEMOTED if lost else MembershipChange.PROMOTED
-        if change is not None:
-            if change is MembershipChange.NUMBER_CHANGED and said.value:
-                members = (actor, identify(said.value))
-            return Membership(change=change, members=members, **common)
-        setting, value = _setting(said)
-        if setting is not None:
-            return GroupChange(setting=setting, value=sanitise(value), **common)
-        return Notice(topic=_TOPICS.get(said.kind, said.kind), **common)
-
 
 class Events:
     """The events of an export as something to iterate again and again."""
@@ -290,49 +196,6 @@ class Events:
 
     def __len__(self) -> int:
         return self._export.totals.records
-
-
-class Keys:
-    """Stable keys: the same record of the same export has the same key at every reading.
-
-    Args:
-        seconds: the platform tells seconds.
-    """
-
-    def __init__(self, *, seconds: bool) -> None:
-        self._step = 1 if seconds else 60
-        self._now: Counter[bytes] = Counter()
-        self._before: Counter[bytes] = Counter()
-
-    def key(self, stamp: int, label: str, text: str, attachment: str) -> SourceId:
-        """Give the key of the next record; identical ones in a row are numbered."""
-        content = f"{stamp // self._step}\0{label}\0{' '.join(text.split())}\0{attachment}".encode("utf-8", "replace")
-        digest = hashlib.blake2b(content, digest_size=10).digest()
-        nth = self._now[digest] + self._before[digest]
-        self._now[digest] += 1
-        if len(self._now) >= _WINDOW:
-            self._before, self._now = self._now, Counter()
-        return SourceId(digest.hex() if nth == 0 else f"{digest.hex()}.{nth}")
-
-
-def _setting(said: SystemLine) -> tuple[Setting | None, str]:
-    match said.kind:
-        case "subject_changed":
-            return Setting.SUBJECT, said.value
-        case "description_changed":
-            return Setting.DESCRIPTION, ""
-        case "icon_changed":
-            return Setting.ICON, ""
-        case "disappearing_changed":
-            return Setting.DISAPPEARING, "off" if said.key == "disappearing_off" else said.value
-        case "pinned":
-            return Setting.PIN, ""
-        case "settings_changed" if said.key in {"only_admins_send", "all_send"}:
-            return Setting.ANNOUNCE_ONLY, "on" if said.key == "only_admins_send" else "off"
-        case "settings_changed" if said.key in {"only_admins_edit", "all_edit"}:
-            return Setting.EDIT_LOCKED, "on" if said.key == "only_admins_edit" else "off"
-        case _:
-            return None, ""
 
 
 def _hash(data: bytes) -> str:
@@ -367,13 +230,19 @@ def read_export(
     try:
         text = _pick(archive, member)
         reader = Reader(text, date_order=date_order, progress=progress)
-        return Export(Path(path), archive, text, reader, chat, zone_of(timezone), me)
+        return Export(Path(path), archive, reader, chat=chat, zone=zone_of(timezone), me=me)
     except BaseException:
         archive.close()
         raise
 
 
-def read_exports(path: Path | str, *, date_order: str | None = None, timezone: str | tzinfo | None = None, me: str | None = None) -> list[Export]:
+def read_exports(
+    path: Path | str,
+    *,
+    date_order: str | None = None,
+    timezone: str | tzinfo | None = None,
+    me: str | None = None,
+) -> list[Export]:
     """Open every chat of an export."""
     with open_export(path) as archive:
         names = [text.name for text in archive.chats]
@@ -393,13 +262,13 @@ def zone_of(zone: str | tzinfo | None) -> tzinfo:
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(f"There is no time zone {zone}", "Name one like Europe/Berlin or Africa/Cairo.") from error
+        raise UsageError(
+            f"There is no time zone {zone}", "Name one like Europe/Berlin or Africa/Cairo."
+        ) from error
 
 
 def _machine_zone() -> tzinfo:
     """Find the machine's zone with its history, not only its present offset."""
-    import os
-
     name = os.environ.get("TZ", "").removeprefix(":")
     if not name:
         name = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]

@@ -141,11 +141,12 @@ def candidate(line: bytes) -> tuple[Shape, str, tuple[str, str]] | None:
     raw = line[:200].decode("utf-8", "replace")
     zero = next((zero for zero in _ZEROS if any(zero <= ord(c) < zero + 10 for c in raw[:12])), 48)
     text = normalise(raw[:110]).lstrip(" ") if raw[0] != " " else normalise(raw[:110])
-    for pattern, time_first in _CANDIDATES:
+    for pattern, starts_with_time in _CANDIDATES:
         match = pattern.match(text)
         if match and match["close"] == ": " and _has_word(match["tail"]) and _BARE.match(text):
             continue
         if match:
+            time_first = starts_with_time
             break
     else:
         return None
@@ -279,7 +280,9 @@ def _exact(skeletons: Counter[str], shape: Shape) -> bytes | None:
     if len(skeletons) != 1:
         return None
     skeleton = next(iter(skeletons))
-    if not skeleton or any(c.isalpha() and c.isascii() and c not in "NYhminsR" for c in skeleton[:40].replace("klo", "")):
+    if not skeleton or any(
+        c.isalpha() and c.isascii() and c not in "NYhminsR" for c in skeleton[:40].replace("klo", "")
+    ):
         return None
     digit = _digits_fast(shape.zero)
     out: list[bytes] = []
@@ -297,11 +300,13 @@ def _exact(skeletons: Counter[str], shape: Shape) -> bytes | None:
             out.append(digit(4 if character == "Y" else 0))
             if numbers == date_at + 2:
                 out.append(b")")
-            if numbers == time_end and not (_PERIOD in skeleton[i:]):
+            if numbers == time_end and _PERIOD not in skeleton[i:]:
                 out.append(b")")
             numbers += 1
         elif character == _PERIOD:
-            out.append((b"(?P<time>" if period_first else b"") + _PERIOD_BYTES + (b"" if period_first else b")"))
+            out.append(
+                (b"(?P<time>" if period_first else b"") + _PERIOD_BYTES + (b"" if period_first else b")")
+            )
         else:
             out.append(re.escape(character.encode()))
     if numbers != total:
@@ -317,8 +322,8 @@ def _digits_fast(zero: int) -> "Callable[[int], bytes]":
     bytes_each = len(first)
     fixed = b"".join(re.escape(bytes([b])) for b in first[:-1])
     cls = b"[" + fixed + re.escape(first[-1:]) + b"-" + re.escape(last[-1:]) + b"]"
-    return lambda count: cls + (
-        b"{%d}" % (bytes_each * count) if count else b"{%d,%d}" % (bytes_each, bytes_each * 2)
+    return lambda count: (
+        cls + (b"{%d}" % (bytes_each * count) if count else b"{%d,%d}" % (bytes_each, bytes_each * 2))
     )
 
 
@@ -339,7 +344,9 @@ def _digit(zero: int) -> bytes:
     if zero == 48:
         return b"[0-9]"
     first, last = chr(zero).encode(), chr(zero + 9).encode()
-    return rb"(?:" + re.escape(first[:-1]) + b"[" + re.escape(first[-1:]) + b"-" + re.escape(last[-1:]) + b"])"
+    return (
+        rb"(?:" + re.escape(first[:-1]) + b"[" + re.escape(first[-1:]) + b"-" + re.escape(last[-1:]) + b"])"
+    )
 
 
 def _pattern(shape: Shape) -> bytes:

@@ -196,15 +196,13 @@ def _match(base: list[Canonical], others: list[Canonical], shift: int) -> dict[i
         while start < len(found) and base[found[start]].at < event.at + shift - 86_400_000:
             start += 1
         starts[key] = start
-        near = []
-        for i in found[start : start + 64]:
-            if i not in taken and abs(base[i].at - event.at - shift) <= _NEAR:
-                near.append(i)
+        at = event.at + shift
+        near = [i for i in found[start : start + 64] if i not in taken and abs(base[i].at - at) <= _NEAR]
         same = [i for i in near if names.get(event.sender.key, base[i].sender.key) == base[i].sender.key]
         if same:
             partner[number] = same[0]
             taken.add(same[0])
-    _match_changed(base, others, shift, partner, taken, names)
+    _match_changed(base, others, shift, partner, names)
     return partner
 
 
@@ -213,10 +211,10 @@ def _match_changed(
     others: list[Canonical],
     shift: int,
     partner: dict[int, int],
-    taken: set[int],
     names: dict[str, str],
 ) -> None:
     """Pair what one phone has before and the other after it was deleted or edited."""
+    taken = set(partner.values())
     free: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for i, event in enumerate(base):
         if i not in taken and isinstance(event, Message):
@@ -227,7 +225,9 @@ def _match_changed(
         who = names.get(event.sender.key, event.sender.key)
         for i in free.get((who, (event.at + shift) // 60_000), ()):
             twin = base[i]
-            changed = isinstance(twin, Message) and (event.deleted or twin.deleted or event.edited != twin.edited)
+            changed = isinstance(twin, Message) and (
+                event.deleted or twin.deleted or event.edited != twin.edited
+            )
             if i not in taken and changed:
                 partner[number] = i
                 taken.add(i)

@@ -1,7 +1,7 @@
 """Turns the date and time of a header into a local moment, in every calendar that phones use."""
 
 import re
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from fallback.networks.whatsapp.dialects.periods import AFTERNOON, MORNING, NIGHT, NOON
@@ -128,7 +128,7 @@ class Zone:
         return self._last
 
     def _offset(self, local: int, fold: int) -> int:
-        moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=local)
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=local)
         delta = moment.replace(tzinfo=self.zone, fold=fold).utcoffset()
         return int(delta.total_seconds()) if delta is not None else 0
 
@@ -146,4 +146,4 @@ class Zone:
 
 def iso(local: int) -> str:
     """Write local seconds as ``YYYY-MM-DDTHH:MM:SS``."""
-    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=local)).strftime("%Y-%m-%dT%H:%M:%S")
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=local)).strftime("%Y-%m-%dT%H:%M:%S")

@@ -86,8 +86,8 @@ def decide(
     if len(left) == 1:
         why = tuple(f"{bad[o]:,} of {total:,} dates do not exist as {o}" for o in rest)
         return DateOrder(best, why)
-    found = _weigh(dates.runs, left, this_year, bodies)
-    return found or _habit(left, shape, language, capital=capital)
+    weighed = _weigh(dates.runs, left, this_year, bodies)
+    return weighed or _habit(left, shape, language, capital=capital)
 
 
 def certain(dates: Dates, shape: Shape, this_year: int) -> bool:
@@ -97,7 +97,10 @@ def certain(dates: Dates, shape: Shape, this_year: int) -> bool:
         return False
     others = [o for o in ORDERS if o != order.order and shape.year in {-1, o.index("Y")}]
     parsed = [(fields(text.decode("utf-8", "replace"))[0], count) for text, count in dates.counts.items()]
-    bad = {o: sum(n for numbers, n in parsed if to_day(numbers, o, this_year) == -1) for o in (*others, order.order)}
+    bad = {
+        o: sum(n for numbers, n in parsed if to_day(numbers, o, this_year) == -1)
+        for o in (*others, order.order)
+    }
     return bad[order.order] == 0 and all(bad[o] >= 100 for o in others)
 
 

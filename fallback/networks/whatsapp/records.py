@@ -14,6 +14,7 @@ _SAMPLE: Final = 1 << 16
 _SHORTEST: Final = 10
 _TALLY: Final = 1 << 20
 
+
 class Batch(msgspec.Struct, frozen=True, gc=False):
     """Records that were read together, column by column, as they stand in the file.
 
@@ -72,7 +73,9 @@ def lay_out(stream: IO[bytes], name: str) -> Layout:
         header = learn([line for line in sample.split(b"\n") if len(line) >= _SHORTEST])
         size = min(size * 2, 1 << 24)
     if header is None:
-        raise ParseError(f"{name} has no line that starts like a WhatsApp message", "Give an exported chat.", line=1)
+        raise ParseError(
+            f"{name} has no line that starts like a WhatsApp message", "Give an exported chat.", line=1
+        )
     if len(sample) < _TALLY:
         sample += stream.read(_TALLY - len(sample))
     return _line_ends(header, sample)

@@ -11,7 +11,7 @@ from fallback.networks.whatsapp.export import Export
 from fallback.networks.whatsapp.merge import merge
 from fallback.networks.whatsapp.moments import iso
 from fallback.networks.whatsapp.people import name_kind
-from fallback.networks.whatsapp.reader import Record
+from fallback.networks.whatsapp.record import Record
 
 _GAP: Final = 14 * 86400
 _SHOWN: Final = 12

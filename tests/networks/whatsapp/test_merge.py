@@ -47,7 +47,11 @@ def test_same_messages_under_other_names_are_recognised(exports):
 
 def test_missing_media_comes_from_the_other_export(exports):
     merged = merge(exports)
-    held = [event for event in merged.events if isinstance(event, Message) and event.attachment and event.attachment.source]
+    held = [
+        event
+        for event in merged.events
+        if isinstance(event, Message) and event.attachment and event.attachment.source
+    ]
     assert [merged.files[event.id] for event in held] == [1]
 
 
@@ -89,6 +93,8 @@ def test_a_deletion_that_one_phone_knows_counts(tmp_path):
 
 def test_strangers_are_not_merged(exports, tmp_path):
     other = tmp_path / "other.txt"
-    other.write_text("14/03/2024, 21:42 - Zoe: nothing of this was ever said here\n14/03/2024, 23:42 - Zoe: nor this\n")
+    other.write_text(
+        "14/03/2024, 21:42 - Zoe: nothing of this was ever said here\n14/03/2024, 23:42 - Zoe: nor this\n"
+    )
     with pytest.raises(UsageError, match="shares no message"):
         merge([exports[0], read_export(other, timezone="UTC")])

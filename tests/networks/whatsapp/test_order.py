@@ -102,13 +102,19 @@ def test_day_periods_of_every_language_are_understood(time, hour):
 
 
 def test_unknown_day_period_words_are_learnt_from_the_file(tmp_path):
-    text = "".join(f"{d:02}/03/2024, {t} - A: x\n" for d in range(10, 20) for t in ("9:00 zzu", "10:30 zzu", "1:00 qqa", "7:00 qqa"))
+    text = "".join(
+        f"{d:02}/03/2024, {t} - A: x\n"
+        for d in range(10, 20)
+        for t in ("9:00 zzu", "10:30 zzu", "1:00 qqa", "7:00 qqa")
+    )
     hours = [record.stamp // 3600 % 24 for record in _export(tmp_path, text).records()]
     assert hours[:4] == [9, 10, 13, 19]
 
 
 def test_repeated_hour_of_the_clock_change_is_resolved_by_order(tmp_path):
-    text = "".join(f"29/10/2023, {t} - A: x\n" for t in ("01:58", "02:30", "02:59", "02:00", "02:30", "03:00"))
+    text = "".join(
+        f"29/10/2023, {t} - A: x\n" for t in ("01:58", "02:30", "02:59", "02:00", "02:30", "03:00")
+    )
     path = tmp_path / "chat.txt"
     path.write_text(text)
     at = [event.at // 60000 for event in read_export(path, timezone="Europe/Berlin").events]

@@ -46,7 +46,7 @@ _MEDIA: Final = {
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A fixed wording that stands for a body: ``<Media omitted>``, "This message was deleted"…"""
+    """A fixed wording that stands for a body, as ``<Media omitted>`` does."""
 
     role: str
     languages: frozenset[str]
@@ -90,10 +90,8 @@ class Template(msgspec.Struct, frozen=True):
 
 def fold(text: str) -> str:
     """Make wordings comparable: marks gone, one kind of space, quote and apostrophe, no final stop."""
-    if text.isascii():
-        text = text.replace("`", "'")
-    else:
-        text = unicodedata.normalize("NFC", text).translate(_FOLD)
+    ascii_only = text.isascii()
+    text = text.replace("`", "'") if ascii_only else unicodedata.normalize("NFC", text).translate(_FOLD)
     if "  " in text:
         text = _GAPS.sub(" ", text)
     return text.strip().rstrip(".。۔।").rstrip()
@@ -175,3 +173,26 @@ def words(role: str) -> frozenset[str]:
 def language_name(code: str) -> str:
     """Name a language in English; its code where unknown."""
     return LANGUAGES[code]["name"][0] if code in LANGUAGES else code
+
+
+_FORMS: Final = (
+    "deleted",
+    "you_deleted",
+    "missed_call",
+    "waiting",
+    "view_once",
+    "live_location",
+    "omitted",
+    "deleted_by_admin",
+)
+
+
+@functools.cache
+def forms() -> frozenset[bytes]:
+    """Collect every fixed body as bytes, as it stands in files, with and without its final stop."""
+    found: set[bytes] = set()
+    for entry in LANGUAGES.values():
+        for role in (*_FORMS, *_MEDIA):
+            for text in entry.get(role, ()):
+                found.update((text.encode(), text.rstrip(".").encode(), f"{text}.".encode()))
+    return frozenset(found)

@@ -1,0 +1,255 @@
+"""One pass over a whole chat: what its dates, labels and wordings tell about it."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from fallback.errors import ParseError
+from fallback.networks.whatsapp import systems
+from fallback.networks.whatsapp.archive import ChatText
+from fallback.networks.whatsapp.dialects import fold, frames, tokens
+from fallback.networks.whatsapp.dialects.languages import LANGUAGES
+from fallback.networks.whatsapp.moments import ORDERS, fields, to_day, to_seconds
+from fallback.networks.whatsapp.order import DateOrder, Dates, certain, decide
+from fallback.networks.whatsapp.records import Batch, Layout, Preface, lay_out, split
+from fallback.text import sanitise_name
+
+Talk = tuple[bytes | None, bytes]
+_LARGE: Final = 8 << 20
+_SMALL: Final = 8 << 20
+_MARKS: Final = (b"\xe2\x80\x8e", b"\xe2\x80\x8f")
+_BRACKETED: Final = re.compile(rb"<[^<>:/\r\n]{3,80}>(?=\r?\n)")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A line that was not understood and what became of it."""
+
+    text: str
+    what: str
+
+
+class Survey(msgspec.Struct):
+    """What one pass over the whole file found out."""
+
+    layout: Layout
+    order: DateOrder
+    language: str = ""
+    languages: Counter[str] = msgspec.field(default_factory=Counter)
+    labels: Counter[bytes | None] = msgspec.field(default_factory=Counter)
+    renamed: dict[bytes, str] = msgspec.field(default_factory=dict)
+    markers: frozenset[str] = frozenset()
+    records: int = 0
+    first: bytes = b""
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    group_label: str = ""
+
+
+class Source:
+    """A chat's batches, to be read again and again; a small chat is kept in memory.
+
+    Args:
+        this_year: dates beyond the next year are misreadings.
+        progress: told bytes done and bytes in all.
+    """
+
+    def __init__(self, chat: ChatText, this_year: int, progress: Callable[[int, int], None] | None) -> None:
+        self.chat = chat
+        self.year = this_year
+        self.seconds: dict[bytes, int] = {}
+        self._progress = progress
+        self._exists: dict[bytes, bool] = {}
+        self._kept: list[Batch] | None = [] if chat.size <= _SMALL else None
+        with chat.open() as stream:
+            self.layout = lay_out(stream, chat.name)
+
+    @property
+    def ios(self) -> bool:
+        """Say whether an iPhone wrote it."""
+        return self.layout.header.shape.platform == "ios"
+
+    def loosen(self) -> None:
+        """Read headers with any marks and spaces from now on."""
+        self.layout = self.layout.loosened()
+        if self._kept is not None:
+            self._kept = []
+
+    def keep(self, batch: Batch) -> None:
+        """Keep a batch of the first pass, where the chat is small."""
+        if self._kept is not None:
+            self._kept.append(batch)
+
+    def first_pass(self) -> Iterator[Batch | Preface]:
+        """Read the chat, with what stands before its first record."""
+        total, tell = self.chat.size, self._progress
+        with self.chat.open() as stream:
+            yield from split(
+                stream, self.layout, self.valid, (lambda done: tell(done, total)) if tell else None
+            )
+
+    def again(self) -> Iterator[Batch]:
+        """Read the chat's records once more."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        for batch in self.first_pass():
+            if not isinstance(batch, Preface):
+                yield batch
+
+    def valid(self, day: bytes, time: bytes) -> bool:
+        """Say whether a date exists in any order, and a time at all."""
+        seconds = self.seconds.get(time)
+        if seconds is None:
+            seconds = to_seconds(time.decode("utf-8", "replace"), self.layout.header.words)
+            self.seconds[time] = seconds
+        known = self._exists.get(day)
+        if known is None:
+            numbers = fields(day.decode("utf-8", "replace"))[0]
+            known = self._exists[day] = any(to_day(numbers, order, self.year) >= 0 for order in ORDERS)
+        return known and seconds >= 0
+
+
+def look(source: Source, date_order: str | None) -> Survey:
+    """Pass over a chat once: dates, labels, wordings, languages.
+
+    A file far beyond what WhatsApp exports is read on only while its date order is open.
+
+    Raises:
+        ParseError: it holds no message.
+    """
+    layout = source.layout
+    dates = Dates()
+    survey = Survey(layout, DateOrder("DMY", ()))
+    rests: Counter[tuple[bytes, bytes]] = Counter()
+    brackets: Counter[bytes] = Counter()
+    talk: list[Talk] = []
+    read = 0
+    for batch in source.first_pass():
+        if isinstance(batch, Preface):
+            survey.problems.append(Problem(_short(batch.text), "stands before the first message"))
+            continue
+        if layout.pattern is not layout.loose and _misses(batch, source):
+            source.loosen()
+            return look(source, date_order)
+        source.keep(batch)
+        read += len(batch.source)
+        dates.feed(batch.dates)
+        survey.labels.update(batch.labels)
+        survey.records += len(batch.dates)
+        if not survey.first:
+            survey.first = b"|".join((batch.dates[0], batch.times[0], batch.bodies[0][:200]))
+        if len(talk) < 4000:
+            talk += list(zip(batch.labels[:4000], batch.bodies[:4000], strict=True))
+        brackets.update(_BRACKETED.findall(batch.source))
+        if len(rests) < 50_000:
+            pairs = zip(batch.labels, batch.bodies, strict=True)
+            found = ((label, body, body.find(b": ", 0, 64)) for label, body in pairs if label is not None)
+            rests.update((label, body[:at]) for label, body, at in found if at > 0)
+        if read > _LARGE and (date_order or certain(dates, layout.header.shape, source.year)):
+            break
+    del survey.labels[None]
+    if not survey.records:
+        raise ParseError(f"{source.chat.name} holds no message", "Give an exported chat.", line=1)
+    _languages(talk, survey, ios=source.ios)
+    survey.markers = _markers(brackets)
+    survey.renamed = _renamed(survey, rests, talk, ios=source.ios)
+    if date_order is None:
+        survey.order = _decide(dates, source, survey)
+    else:
+        survey.order = DateOrder(date_order, ("asked for",))
+    return survey
+
+
+def _misses(batch: Batch, source: Source) -> bool:
+    """Say whether a body holds a header that only the loose pattern reads."""
+    end = source.layout.terminator
+    for body in batch.bodies:
+        if end in body:
+            match = source.layout.loose.search(body)
+            if match is not None and source.valid(match["date"], match["time"]):
+                return True
+    return False
+
+
+def _decide(dates: Dates, source: Source, survey: Survey) -> DateOrder:
+    pairs = (pair for batch in source.again() for pair in zip(batch.dates, batch.bodies, strict=True))
+    capital = any(b"AM" in time or b"PM" in time for time in source.seconds)
+    return decide(dates, source.layout.header.shape, survey.language, source.year, pairs, capital=capital)
+
+
+def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
+    """Find the app's language by its fixed wordings and system lines."""
+    votes: Counter[str] = survey.languages
+    lines = 0
+    for label, body in talk:
+        if len(body) < 300:
+            text = body.decode("utf-8", "replace")
+            token = tokens().get(fold(text.partition("\n")[0])) if len(text) < 160 else None
+            if token is not None:
+                votes.update(dict.fromkeys(token.languages, 3))
+                continue
+        marked = body[:3] in _MARKS
+        if (label is None or (ios and marked)) and lines < 60:
+            lines += 1
+            line = body.decode("utf-8", "replace")
+            found = systems.understand(line)
+            if found.language:
+                votes[found.language] += 12 if found.kind == "e2e_notice" else 2
+            if found.kind == "e2e_notice" and label is not None and ios and not survey.group_label:
+                survey.group_label = sanitise_name(label.decode("utf-8", "replace"))
+    for _, body in talk[:600]:
+        if b"(" in body or b"<" in body:
+            _attached_votes(body, votes)
+    survey.language = votes.most_common(1)[0][0] if votes else ""
+
+
+def _renamed(
+    survey: Survey, rests: Counter[tuple[bytes, bytes]], talk: list[Talk], *, ios: bool
+) -> dict[bytes, str]:
+    """Find labels that the first colon cut too early: names that hold a colon themselves."""
+    found: dict[bytes, str] = {}
+    named: set[str] = set()
+    for label, body in talk:
+        if label is None or (survey.labels[label] <= 2 and not ios):
+            line = body if label is None else label + b": " + body
+            if b": " in line and len(line) < 500:
+                text = line.decode("utf-8", "replace")
+                said = systems.matches(text, survey.language, len(text))
+                if said is not None:
+                    named.update(n for n in (*said.members, said.actor) if ": " in n)
+    for (label, rest), count in rests.items():
+        if b"\n" in rest or (count < survey.labels[label] and not named):
+            continue
+        name = label.decode("utf-8", "replace")
+        full = f"{name}: {rest.decode('utf-8', 'replace')}"
+        certain = any(fold(full) == n for n in named)
+        if certain or (count == survey.labels[label] >= 3 and len(survey.labels) > 1):
+            found[label] = full
+    return found
+
+
+def _short(text: bytes) -> str:
+    line = text.strip().split(b"\n", 1)[0][:200].decode("utf-8", "replace")
+    return line.strip()
+
+
+def _markers(brackets: Counter[bytes]) -> frozenset[str]:
+    """Keep the bracketed wordings that the file repeats: the app's, in a language that no table has."""
+    return frozenset(fold(text.decode("utf-8", "replace")) for text, n in brackets.most_common(20) if n >= 3)
+
+
+def _attached_votes(body: bytes, votes: Counter[str]) -> None:
+    text = body[:300].decode("utf-8", "replace")
+    line = text.partition("\n")[0]
+    for _, after, language in frames("attached"):
+        if "(" in after and line.endswith(after.strip()):
+            votes[language] += 2
+    for before, _, language in frames("ios_attached"):
+        if before.strip() and before.strip("< ") in line and "<" in line:
+            votes[language] += 2
+    if text.endswith(">"):
+        for language, entry in LANGUAGES.items():
+            if any(text.endswith(e) for e in entry.get("edited", ())):
+                votes[language] += 2
