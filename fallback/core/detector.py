@@ -13,6 +13,9 @@ from fallback.core.health import Cause, Health, Sample, State
 from fallback.core.surroundings import Network
 from fallback.core.tracks import Level
 
+WIDE_LAG = 60.0
+"""Seconds for which the phones' way has failed by the time that this is sure."""
+
 
 class DetectorConfig(Frozen, frozen=True):
     """The detector's patience, in seconds.
@@ -163,8 +166,8 @@ class Detector:
                 return self._become(State.RECOVERING, self.health.cause, explain.recovering(e), at)
             return None
         self._life.update(False, at)
-        blocked = (e.denied or e.cut) and self.health.cause is not Cause.BLOCKED
-        if self._other.update(blocked, at) >= 120.0:
+        blocked = suspicion.is_barred(e) and self.health.cause is not Cause.BLOCKED
+        if self._other.update(blocked, at) >= 300.0:
             return self._become(State.DOWN, Cause.BLOCKED, explain.down(e, blocked=True), at)
         return None
 
@@ -245,6 +248,9 @@ class Detector:
         bad = e.link is Level.BAD or e.wide or need is not None
         held = self._bad.update(bad, at, e.link_since)
         self._episode.update(bad, at, e.link_since)
+        wide = self._wide.update(e.wide, at)
+        if e.wide and e.downs < 2:
+            held = min(held, wide + WIDE_LAG)
         return need is not None and held >= min(at_most, max(at_least, need))
 
     def _fall(self, e: Evidence, at: float) -> Health:
@@ -328,6 +334,7 @@ class Detector:
         self._entered = at or self._entered
         for timer in (
             self._bad,
+            self._wide,
             self._episode,
             self._soft,
             self._calm,
@@ -340,6 +347,7 @@ class Detector:
 
     def _reset(self) -> None:
         forgive = self.config.forgive
-        self._bad, self._episode, self._soft = Timer(forgive), Timer(5 * forgive), Timer(45.0)
+        self._bad, self._wide, self._soft = Timer(forgive), Timer(forgive), Timer(45.0)
+        self._episode = Timer(5 * forgive)
         self._calm, self._life, self._back = Timer(0.0), Timer(20.0), Timer(20.0)
-        self._relapse, self._other = Timer(forgive), Timer(0.0)
+        self._relapse, self._other = Timer(forgive), Timer(30.0)

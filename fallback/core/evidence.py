@@ -6,7 +6,18 @@ from enum import StrEnum
 
 from fallback.core.events import Frozen
 from fallback.core.surroundings import Network, Surroundings, judge
-from fallback.core.tracks import TRAFFIC_WINDOW, WINDOW, Level, Track, Votes, begin, drops, resolver
+from fallback.core.tracks import (
+    TRAFFIC_WINDOW,
+    VOTE_LASTS,
+    WINDOW,
+    Level,
+    Track,
+    Votes,
+    begin,
+    drops,
+    loss,
+    resolver,
+)
 from fallback.core.vocabulary import DENIALS, Kind, Word, is_six, kind_of, word_of
 
 SETTLING = 45.0
@@ -37,7 +48,7 @@ class Evidence(Frozen, frozen=True):
         throttled: connections to WhatsApp alone fail while it works for a peer elsewhere.
         acks, fails, deliveries, stalls, drops, inbound: times of the newest acknowledged and failed send, confirmed
             and missing delivery, lost session and message from outside; 0 for never.
-        ups, downs: members who say so.
+        ups, downs, fresh_downs: members who say so; the fresh ones said it in the last quarter of an hour.
         trouble: the account's, as the connector words it.
         silent: the connector has stopped to report.
     """
@@ -65,6 +76,7 @@ class Evidence(Frozen, frozen=True):
     peers: Peers = Peers.NONE
     ups: int = 0
     downs: int = 0
+    fresh_downs: int = 0
     trouble: str = ""
     silent: bool = False
     acks: float = 0.0
@@ -208,6 +220,9 @@ class Memory:
             peers=peers,
             ups=ups,
             downs=downs,
+            fresh_downs=self.votes.count(
+                now, ups_after=now, downs_after=max(downs_after, now - VOTE_LASTS / 2)
+            )[1],
             trouble=self.trouble,
             silent=self._silent(now),
             acks=acks,
@@ -297,7 +312,7 @@ class Memory:
         return (Level.PARTIAL if slow >= 3 else Level.GOOD), 0.0, False
 
     def _receipts(self, now: float) -> Level:
-        tracks = [track for track in self.tracks[Kind.RECEIPTS].values() if track.fresh(now) and track.recent]
+        tracks = [track for track in self.tracks[Kind.RECEIPTS].values() if track.heard(now)]
         if not tracks or now < self.restored + 200.0:
             return Level.NONE
         streak = min(track.streak for track in tracks)
@@ -343,17 +358,19 @@ class Memory:
         )
 
     def _throttled(self, now: float) -> bool:
-        controls = [track.counts(now, TRAFFIC_WINDOW) for track in self._without_six(Kind.CONTROL)]
-        lost, tried = sum(bad for bad, _ in controls), sum(seen for _, seen in controls)
-        if not tried or lost / tried > 0.05:
+        controls = [*self._without_six(Kind.CONTROL), *self._without_six(Kind.CONTROL_NAMES)]
+        if not controls or loss(controls, now, TRAFFIC_WINDOW) > 0.05:
             return False
         peer = max(
             (track.at for track in self.tracks[Kind.PEER].values() if track.word is Word.GOOD), default=0.0
         )
+        if any(track.streak for track in self.tracks[Kind.PEER].values()):
+            return False
         for track in self._paths(Kind.RELAY_EDGE, Kind.PHONE_EDGE):
             bad, seen = track.counts(now, TRAFFIC_WINDOW)
-            first = next((at for at, fine, _ in track.recent if not fine and now - at <= TRAFFIC_WINDOW), now)
-            if track.fresh(now) and bad >= 4 and bad / seen >= 0.25 and peer - first >= 120.0:
+            failed = [at for at, fine, _ in track.recent if not fine and now - at <= TRAFFIC_WINDOW]
+            before = sum(at <= peer - WINDOW for at in failed)
+            if bad / max(seen, 1) >= 0.25 and track.fresh(now) and before >= 2 and bad - before >= 2:
                 return True
         return False
 

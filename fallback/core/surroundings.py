@@ -4,11 +4,13 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from fallback.core.events import Frozen
-from fallback.core.tracks import Track, share
+from fallback.core.tracks import WINDOW, Track, loss
 from fallback.core.vocabulary import CAPTIVE, Word
 
 LOSS_WINDOW = 180.0
 """Seconds in which lost looks are counted."""
+LOSSY = 0.1
+"""Part of lost looks from which our own network may be to blame."""
 
 
 class Network(StrEnum):
@@ -33,7 +35,7 @@ class Surroundings(Frozen, frozen=True):
 def judge(
     controls: Collection[Track], names: Collection[Track], home: Collection[Track], now: float
 ) -> Surroundings:
-    """Judge our network by the median control, so that one dead host or resolver decides nothing.
+    """Judge our network so that one dead host or resolver decides nothing.
 
     Args:
         controls: unrelated pages; they decide where there are any.
@@ -61,7 +63,7 @@ def _verdict(
         return Network.CAPTIVE if portals else Network.FAILING
     if portals and (lost or any(track.streak for track in home)):
         return Network.CAPTIVE
-    loss = sorted(share(track.counts(now, LOSS_WINDOW)) for track in fresh)[len(fresh) // 2]
-    if loss >= 0.4:
+    if loss(fresh, now, LOSS_WINDOW) >= 0.4:
         return Network.FAILING
-    return Network.IMPAIRED if loss >= 0.15 or any(track.streak for track in deciding) else Network.GOOD
+    starts = any(0 < track.streak < 4 for track in deciding)
+    return Network.IMPAIRED if starts or loss(fresh, now, WINDOW) >= LOSSY else Network.GOOD

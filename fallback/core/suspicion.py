@@ -23,6 +23,8 @@ def hold(e: Evidence) -> float | None:
     need = _relay_fails(e) if e.link is Level.BAD else _relay_is_silent(e)
     if need is None or (e.network is Network.UNSEEN and e.downs < 2):
         return None
+    if e.network is Network.IMPAIRED and e.downs < 2 and not e.wide:
+        return None
     if e.ups and e.ups >= e.downs:
         need = max(480.0, need)
     return 2 * need if e.network is Network.IMPAIRED else need
@@ -105,7 +107,7 @@ def _relay_fails(e: Evidence) -> float | None:
         case 0 | 1 if e.peers is Peers.GOOD:
             return None
         case 0:
-            return 240.0 if second else 420.0 if dead else None
+            return 240.0 if second else 300.0 if dead else None
         case 1:
             return 150.0 if second else 240.0 if dead else None
         case _:
@@ -119,19 +121,18 @@ def _relay_is_silent(e: Evidence) -> float | None:
         if e.wide or (is_barred(e) and e.downs):
             return 120.0 if e.downs else 240.0
         return 120.0 if e.downs >= 2 and (path or e.peers is Peers.BAD) else None
-    if e.downs < 2:
+    if e.fresh_downs < 2:
         return None
-    if e.receipts is Level.BAD or e.sends is Level.PARTIAL:
-        return 60.0
-    if e.sends is Level.GOOD and e.acks > e.fails:
+    if e.receipts is Level.BAD:
+        return 60.0 if e.peers is not Peers.GOOD else 180.0
+    if e.sends is Level.PARTIAL and (e.peers is not Peers.GOOD or e.downs >= 3):
+        return 180.0
+    if e.sends >= Level.GOOD and e.acks > e.fails:
         return None
     if path or e.peers is Peers.BAD or is_barred(e):
         return 60.0
-    return (
-        120.0
-        if e.downs >= 3 and not e.ups and e.peers is not Peers.GOOD and e.receipts is not Level.GOOD
-        else None
-    )
+    contradicted = e.ups or e.peers is Peers.GOOD or e.receipts is Level.GOOD
+    return 120.0 if e.downs >= 3 and not contradicted else None
 
 
 def _second_family(e: Evidence) -> bool:

@@ -57,6 +57,10 @@ class Track:
         """Tell whether the probe still reports."""
         return now - self.at <= min(600.0, max(200.0, 3 * self.gap))
 
+    def heard(self, now: float) -> bool:
+        """Tell whether its newest clear word is not too old."""
+        return bool(self.recent) and now - self.recent[-1][0] <= min(600.0, max(200.0, 3 * self.gap))
+
     def counts(self, now: float, window: float = WINDOW) -> tuple[int, int]:
         """Give (bad, all) of a window that ends now."""
         good = [fine for at, fine, _ in self.recent if now - at <= window]
@@ -64,7 +68,7 @@ class Track:
 
     def level(self, now: float) -> Level:
         """Weigh a probe that looks at regular times."""
-        if not self.fresh(now) or not self.recent:
+        if not self.heard(now):
             return Level.NONE
         if self.streak >= 2:
             return Level.BAD
@@ -115,16 +119,17 @@ def begin(sends: list[tuple[float, bool]]) -> float:
     first, score = sends[-1][0], 0
     for at, fine in reversed(sends):
         score += -2 if fine else 1
-        if score < -1:
+        if score <= 0:
             break
         first = first if fine else at
     return first
 
 
-def share(counts: tuple[int, int]) -> float:
-    """Give the part that is bad, of two looks at least."""
-    bad, seen = counts
-    return bad / seen if seen >= 2 else 0.0
+def loss(tracks: Iterable[Track], now: float, window: float) -> float:
+    """Give the part of recent looks that failed; a host that does not answer at all is one dead host, no loss."""
+    counted = [track.counts(now, window) for track in tracks if track.streak < 4]
+    seen = sum(tried for _, tried in counted)
+    return sum(bad for bad, _ in counted) / seen if seen else 0.0
 
 
 def drops(recent: Iterable[tuple[float, bool, str]], now: float) -> int:

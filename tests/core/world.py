@@ -54,20 +54,31 @@ class World:
         draw = random.Random(self.seed)
         found = [Sample(at, "member", vote) for at, vote in self.votes]
         for name, every in self.probes().items():
+            faults = self.faults_of(name)
             at = draw.uniform(0, every)
             while at < self.seconds:
-                found.append(Sample(at, name, self.outcome(name, at, draw), 50.0))
+                found.append(Sample(at, name, self.outcome(name, at, draw, faults), 50.0))
                 at += every * draw.uniform(0.98, 1.02)
         at = draw.expovariate(1 / self.traffic) if self.traffic else self.seconds
         send = "cloud.send" if self.cloud else "ld.send"
+        faults = self.faults_of(send)
         while at < self.seconds:
-            found.append(Sample(at, send, self.outcome(send, at, draw), 300.0))
+            found.append(Sample(at, send, self.outcome(send, at, draw, faults), 300.0))
             at += max(2.0, draw.expovariate(1 / self.traffic))
         return sorted(found, key=lambda one: one.at)
 
-    def outcome(self, name: str, at: float, draw: random.Random) -> str:
+    def faults_of(self, name: str) -> dict[int, list[tuple[float, float, str, float]]]:
+        """Give the faults of a probe by the thousand seconds in which they act."""
+        found: dict[int, list[tuple[float, float, str, float]]] = {}
         for probe, begin, end, outcome, share in self.faults:
-            if name.startswith(probe) and begin <= at < end:
+            if name.startswith(probe):
+                for part in range(int(begin // 1000), int(end // 1000) + 1):
+                    found.setdefault(part, []).append((begin, end, outcome, share))
+        return found
+
+    def outcome(self, name: str, at: float, draw: random.Random, faults: dict[int, list]) -> str:
+        for begin, end, outcome, share in faults.get(int(at // 1000), ()):
+            if begin <= at < end:
                 if draw.random() < share:
                     return outcome or ("error" if name.endswith(".send") else BAD.get(name, "timeout"))
                 break
