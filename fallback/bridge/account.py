@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 
 from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
-from fallback.core.events import Canonical, GroupChange, Origin, Setting
+from fallback.core.events import Canonical, GroupChange, Membership, Origin, Setting
 from fallback.core.ids import ChatId, PortalId, RoomId, SourceId
 from fallback.core.outbox import Delivery, Outcome
 from fallback.core.ports import Clock, Homeserver, Portal, Store, SyncBatch
+from fallback.core.roster import is_ghost
 from fallback.core.routing import MATRIX
 
 FILL_AT_MOST = 5000
@@ -55,12 +56,17 @@ class AccountLoops:
                 )
             )
 
-    def _keep(self, event: Canonical, portal: Portal) -> list[Delivery]:
+    def _keep(self, event: Canonical, portal: Portal) -> list[Delivery] | None:
+        """Keep all but the coming and going of ghosts, which the network's own words tell."""
+        if isinstance(event, Membership) and all(is_ghost(one.mxid) for one in event.members):
+            return None
         return []
 
     async def _recorded(self, portal: Portal, event: Canonical) -> None:
         if isinstance(event, GroupChange) and event.setting is Setting.SUBJECT:
-            await self.store.save_portal(Portal(id=portal.id, chat=portal.chat, room=portal.room, name=event.value))
+            await self.store.save_portal(
+                Portal(id=portal.id, chat=portal.chat, room=portal.room, name=event.value)
+            )
         await self.told(portal)
 
     async def _settled(self, delivery: Delivery, outcome: Outcome) -> None:

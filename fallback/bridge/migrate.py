@@ -68,25 +68,31 @@ class Migration:
         return ghost(identity, self.server_name)
 
     async def prepare(self) -> Portal:
-        """Make the room and its ghosts; harmless when they exist."""
+        """Make the room; harmless when it exists."""
         room = await self.homeserver.create_room(self.plan.room)
         portal = Portal(id=self.plan.portal, chat=self.plan.chat, room=room, name=self.plan.room.name)
         known = {one.id: one for one in await self.store.portals()}
         portal = replace(known.get(portal.id, portal), room=room)
         await self.store.save_portal(portal)
-        people = [(one.ghost, one.person.name) for one in self.plan.people]
-        system = (ghost(Identity(), self.server_name), "WhatsApp")
-        for done, (user, name) in enumerate([system, *people], 1):
-            await self.homeserver.ensure_ghost(user, name)
-            await self.homeserver.join(room, user)
-            self.progress("people", done, len(people) + 1)
         return portal
+
+    async def gather(self, portal: Portal, pending: Iterable[Canonical]) -> None:
+        """Let the ghosts in: of all who are in the group, and of all who still have something to say."""
+        system = ghost(Identity(), self.server_name)
+        names = {system: "WhatsApp"} | {one.ghost: one.person.name for one in self.plan.people}
+        speak = {self.ghost(event.sender) for event in pending}
+        wanted = [*speak, system, *(one.ghost for one in self.plan.people if one.member)]
+        for done, user in enumerate(dict.fromkeys(wanted), 1):
+            await self.homeserver.ensure_ghost(user, names.get(user, ""))
+            await self.homeserver.join(portal.room, user)
+            self.progress("people", done, len(set(wanted)))
 
     async def run(self, events: Iterable[Canonical], media: Media) -> Portal:
         """Do all of it; raises what the homeserver raises, and can be run again at any time."""
         portal = await self.prepare()
         chosen = timeline(events)
         imported = await self._known(portal)
+        await self.gather(portal, (event for event in chosen if event.id not in imported))
         fresh: list[tuple[SourceId, EventId]] = []
         try:
             for done, event in enumerate(chosen, 1):

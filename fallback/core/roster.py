@@ -37,6 +37,11 @@ def ghost(identity: Identity, server_name: str) -> UserId:
     return UserId(f"@{GHOST_PREFIX}{local}:{server_name}")
 
 
+def is_system(user: str) -> bool:
+    """Tell whether a Matrix user is the one that stands for the network itself."""
+    return user.startswith(f"@{GHOST_PREFIX}whatsapp:")
+
+
 def is_ghost(user: str) -> bool:
     """Tell whether a Matrix user is one of ours."""
     return user.startswith(f"@{GHOST_PREFIX}")

@@ -12,12 +12,13 @@ from fallback.demo import script
 from fallback.demo.play import relay_on
 from fallback.demo.stage import Stage
 from fallback.demo.weather import Weather
+from fallback.locale import tr
 from fallback.paths import Profile
 from fallback.relay.daemon import Relay
 from fallback.tui.live import Live
 from fallback.tui.session import Action
 
-CALM = 240.0
+CALM = 600.0
 """Seconds of the story before the outage begins by itself."""
 STORM = 900.0
 """Seconds of the story until it ends by itself, from the switch on."""
@@ -74,7 +75,7 @@ async def watch(stage: Stage, profile: Profile, language: str | None) -> None:
         story = Story(stage, relay, weather)
 
         def actions() -> list[Action]:
-            return [("f9", "outage: begin / end", story.turn)]
+            return [("f9", tr("end the outage") if weather.stormy else tr("begin the outage"), story.turn)]
 
         live = Live(stage.member_store, SystemClock(), me, lambda: stage.member_side, actions=actions)
         async with asyncio.TaskGroup() as group:

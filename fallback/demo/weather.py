@@ -24,6 +24,11 @@ class Weather:
         self.network = network
         self.probes = made
 
+    @property
+    def stormy(self) -> bool:
+        """Whether the outage is on."""
+        return self.network.is_cut
+
     async def storm(self) -> None:
         """Begin the outage: names gone, edges dead, the chat network silent."""
         self.network.cut()
@@ -53,7 +58,9 @@ async def fair(network: LoopbackNetwork, clock: Clock, homeserver: str) -> Async
                 ),
                 edges=(
                     Edge("tls.web", "web.whatsapp.com", (hosts.edge.port,), address=LOOPBACK),
-                    Edge("tls.g", "g.whatsapp.net", (hosts.edge.port,), must_speak_tls=False, address=LOOPBACK),
+                    Edge(
+                        "tls.g", "g.whatsapp.net", (hosts.edge.port,), must_speak_tls=False, address=LOOPBACK
+                    ),
                 ),
                 chat=hosts.url(hosts.chat, "/ws/chat", scheme="ws"),
                 graph=hosts.url(hosts.graph),

@@ -11,7 +11,7 @@ from fallback.core.events import Identity, Message
 from fallback.core.ids import UserId
 from fallback.core.ports import Clock, Homeserver, Portal, RoomState, Store
 from fallback.core.rollcall import call
-from fallback.core.roster import is_ghost
+from fallback.core.roster import is_ghost, is_system
 from fallback.errors import TransientError
 from fallback.tui.session import Action, StoreSession
 from fallback.tui.views import PersonView, Presence
@@ -117,6 +117,7 @@ class Live:
             self._person(one, state, presence)
             for presence, people in ((Presence.HERE, state.members), (Presence.INVITED, state.invited))
             for one in people
+            if not is_system(one.mxid)
         ]
         order = {Presence.HERE: 0, Presence.INVITED: 1, Presence.MISSING: 2}
         return sorted(rows, key=lambda one: (not one.me, order[one.presence], one.name))

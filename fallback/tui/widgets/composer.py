@@ -135,9 +135,10 @@ class Composer(PaintedWidget, can_focus=True):
         return at
 
     def action_submit(self) -> None:
-        """Send the text, unless it is blank."""
+        """Send the text, unless it is blank; what is typed next is the next one's."""
         if self.text.strip():
             self.post_message(self.Submitted(self))
+            self.load("")
 
     def action_newline(self) -> None:
         """Begin a new line."""
@@ -211,8 +212,12 @@ class Composer(PaintedWidget, can_focus=True):
         self._set(self.text, place.start if direction < 0 else place.end)
 
     def on_key(self, event: events.Key) -> None:
-        """Insert what is typed."""
-        if event.is_printable and event.character:
+        """Insert what is typed; Enter is taken in turn, so that fast typing after it is the next message."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.action_submit()
+        elif event.is_printable and event.character:
             event.stop()
             event.prevent_default()
             self.insert(event.character)
