@@ -23,7 +23,7 @@ class ProbeInfo(msgspec.Struct, frozen=True):
     what: str = ""
 
 
-class Trace(msgspec.Struct, frozen=True):
+class Trace(msgspec.Struct, frozen=True, rename={"kind": "class"}):
     """A recorded outage; each sample is (t, probe, outcome, latency in ms)."""
 
     id: str
@@ -32,6 +32,8 @@ class Trace(msgspec.Struct, frozen=True):
     probes: dict[str, ProbeInfo] = {}
     title: str = ""
     connector: str = ""
+    kind: str = ""
+    facts_modelled: list[str] = []
     expect: list[dict[str, Any]] = []
 
 
