@@ -26,6 +26,8 @@ class Empty(App):
 Empty().run()
 """
 CLIENT = """
+import gc
+gc.disable()
 import asyncio, sys
 from pathlib import Path
 from fallback.clock import SystemClock

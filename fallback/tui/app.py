@@ -1,6 +1,9 @@
 """The terminal client: opens from the store, then connects; ``run`` is all that a command needs."""
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+import gc
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any, ClassVar, cast
 
@@ -110,6 +113,12 @@ class ClientApp(App[None]):
         self.theme = name
         await self.session.put("theme", name)
 
+    def first_frame_shown(self) -> None:
+        """Let the garbage collector work again, past all that has been loaded."""
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+
     def say(self, text: str) -> None:
         """Show a short note, set as the terminal needs it."""
         self.notify(self.setting.typesetter.text(text), timeout=3, markup=False)
@@ -125,11 +134,22 @@ class ClientApp(App[None]):
             self._driver.write(VTE_BIDI_ON)
 
 
+@contextlib.contextmanager
+def unhurried() -> Iterator[None]:
+    """Keep the garbage collector still until the first frame is there; it would take a tenth of that time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 async def run_async(session: Session, interface: Interface | None = None) -> None:
     """Run the client until the person leaves; for callers with a loop of their own."""
-    await ClientApp(session, interface).run_async()
+    with unhurried():
+        await ClientApp(session, interface).run_async()
 
 
 def run(session: Session, interface: Interface | None = None) -> None:
     """Run the client until the person leaves."""
-    ClientApp(session, interface).run()
+    asyncio.run(run_async(session, interface))

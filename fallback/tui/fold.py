@@ -1,9 +1,10 @@
 """Rows of the store become the entries of a timeline: edits, reactions, votes and receipts are folded in; no I/O."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
+
+import msgspec
 
 from fallback.core.events import (
     Edit,
@@ -38,8 +39,7 @@ class Tick(Enum):
     FAILED = "failed"
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One thing in the timeline.
 
     Args:
@@ -53,11 +53,11 @@ class Entry:
     own: bool
     network: Origin
     text: str = ""
-    edits: list[str] = field(default_factory=list)
+    edits: list[str] = msgspec.field(default_factory=list)
     deleted: bool = False
-    reactions: dict[str, str] = field(default_factory=dict)
-    votes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    readers: set[str] = field(default_factory=set)
+    reactions: dict[str, str] = msgspec.field(default_factory=dict)
+    votes: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    readers: set[str] = msgspec.field(default_factory=set)
     state: str = ""
     error: str = ""
     delivery: DeliveryId = NOT_SENT
@@ -94,13 +94,12 @@ class Entry:
                 return Tick.READ if self.readers else Tick.SENT
 
 
-@dataclass(slots=True)
-class Update:
+class Update(msgspec.Struct):
     """What a change did to the timeline."""
 
     appended: int = 0
     prepended: int = 0
-    changed: set[SourceId] = field(default_factory=set)
+    changed: set[SourceId] = msgspec.field(default_factory=set)
 
 
 class Thread:

@@ -28,11 +28,12 @@ def looks(colours: Mapping[str, str]) -> dict[str, Style]:
     def coloured(name: str, *, bold: bool = False) -> Style:
         return Style(color=ink[name].rich_color, bold=bold or None)
 
+    faint = Style(color=ground.blend(text, 0.62).rich_color)
     people = [
         readable(ink[name], ground, text) for name in ("primary", "accent", "success", "error", "secondary")
     ]
     return {
-        "dim": Style(dim=True),
+        "dim": faint,
         "strong": Style(bold=True),
         "accent": coloured("accent", bold=True),
         "good": coloured("success", bold=True),
@@ -41,13 +42,13 @@ def looks(colours: Mapping[str, str]) -> dict[str, Style]:
         "picked": Style(bgcolor=ground.blend(ink["primary"], 0.35).rich_color),
         "own": coloured("success"),
         "other": coloured("primary"),
-        "divider": Style(dim=True),
+        "divider": faint,
         "seam": coloured("success"),
         "unread": coloured("warning"),
-        "quote": Style(dim=True),
+        "quote": faint,
         "chip": coloured("accent"),
-        "system": Style(dim=True, italic=True),
-        "tag": Style(dim=True),
+        "system": faint + Style(italic=True),
+        "tag": faint,
         "read": Style(color=readable(ink["primary"], ground, text).rich_color, bold=True),
         "failed": coloured("error", bold=True),
         "selected": Style(bgcolor=ground.blend(ink["primary"], 0.3).rich_color),

@@ -32,6 +32,8 @@ Action = tuple[str, str, Callable[[], Awaitable[None]]]
 """A key, its label and what it does."""
 
 MATRIX = "matrix"
+NEWEST = 12
+"""Rows that show a group's last message, where all was seen."""
 LOOKED_BACK = 200
 """Rows that unread counts look at."""
 
@@ -327,8 +329,10 @@ class StoreSession:
         return next(one for one in await self.store.portals() if one.id == portal)
 
     async def _group(self, portal: Portal) -> GroupView:
-        rows = await self.store.timeline(portal.id, limit=LOOKED_BACK)
         read = await self.read_up_to(portal.id)
+        rows = await self.store.timeline(portal.id, limit=NEWEST)
+        if len(rows) == NEWEST and rows[0].row > read:
+            rows = await self.store.timeline(portal.id, limit=LOOKED_BACK)
         said = [row.event for row in rows if isinstance(row.event, Message)]
         unread = [
             row.event

@@ -9,10 +9,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-import regex
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -20,11 +19,18 @@ from rich.style import Style
 from fallback.tui import bidi
 from fallback.tui.shaping import shape
 
+if TYPE_CHECKING:
+    import regex
+
 Run = tuple[str, Style]
 """A stretch of text in one style."""
 
 PLAIN = Style.null()
-_CLUSTER = regex.compile(r"\X")
+_ALONE = re.compile(
+    "[\x20-\u02ff\u0370-\u0482\u05d0-\u05ea\u0606-\u060f\u061b\u061d-\u064a\u0660-\u066f\u0671-\u06d5"
+    "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2100-\u218f\u2190-\u2bff]*"
+)
+"""Characters that join nothing: most text, without marks and emoji, is split without a grammar."""
 _UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e001f]"
 )
@@ -80,7 +86,16 @@ def detect(environment: Mapping[str, str] | None = None) -> Mode:
 @lru_cache(maxsize=8192)
 def clusters(text: str) -> tuple[str, ...]:
     """Split into what a person takes for one character."""
-    return tuple(text) if text.isascii() else tuple(_CLUSTER.findall(text))
+    if text.isascii() or _ALONE.fullmatch(text):
+        return tuple(text)
+    return tuple(_grammar().findall(text))
+
+
+@cache
+def _grammar() -> "regex.Pattern[str]":
+    import regex  # noqa: PLC0415 - loaded when the first mark or emoji is seen: it costs 8 ms
+
+    return regex.compile(r"\X")
 
 
 @lru_cache(maxsize=16384)

@@ -1,6 +1,7 @@
 """What the widgets show: frozen values that a session gives."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from fallback.core.events import Frozen
 from fallback.core.ids import PortalId
@@ -91,3 +92,16 @@ class Hit(Frozen, frozen=True):
     portal: PortalId
     group: str
     row: TimelineRow
+
+
+class Choice(NamedTuple):
+    """A line of a menu.
+
+    Args:
+        value: what choosing it gives.
+        key: a letter or digit that chooses it at once, or a key that does the same elsewhere.
+    """
+
+    value: str
+    label: str
+    key: str = ""

@@ -1,7 +1,7 @@
 """Small windows over the client: a menu of choices, a picker with a search line, a text to read."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -12,23 +12,25 @@ from textual.screen import ModalScreen
 
 from fallback.locale import tr
 from fallback.tui.setting import Setting
-from fallback.tui.typeset import PLAIN, Run
+from fallback.tui.typeset import PLAIN, Mode, Run, Typesetter
+from fallback.tui.views import Choice
 from fallback.tui.widgets.composer import Composer
 from fallback.tui.widgets.painted import Painted, PaintedWidget
 from fallback.tui.widgets.panels import two_ends
 
-
-class Choice(NamedTuple):
-    """A line of a menu.
-
-    Args:
-        value: what choosing it gives.
-        key: a letter or digit that chooses it at once, or a key that does the same elsewhere.
-    """
-
-    value: str
-    label: str
-    key: str = ""
+SAMPLE = "مرحباً بكم (الساعة 14:05) في fallback"
+"""Letters that join, a bracket, digits and a Latin word: wrong in every mode but the right one."""
+STYLE = """
+ModalScreen { align: center middle; background: $background 60%; }
+.window { width: 46; max-width: 95%; height: auto; max-height: 90%; padding: 1 2; background: $surface; border: round $primary; }
+.window.-wide { width: 72; }
+.window Title { height: auto; margin-bottom: 1; }
+.window ChoiceList { height: auto; max-height: 14; }
+.window Composer { height: 1; background: $boost; margin-bottom: 1; }
+.window VerticalScroll { height: auto; max-height: 100%; }
+Page { height: auto; }
+"""
+"""Read when the first window opens: the first frame needs none of it."""
 
 
 class ChoiceList(PaintedWidget):
@@ -104,6 +106,8 @@ class Title(PaintedWidget):
 class Menu(ModalScreen[str | None]):
     """A few choices; a letter, a digit, arrows with Enter or the mouse chooses."""
 
+    DEFAULT_CSS = STYLE
+    SCOPED_CSS = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", show=False),
         Binding("up", "move(-1)", show=False),
@@ -152,6 +156,8 @@ Find = Callable[[str], Awaitable[Sequence[Choice]]]
 class Picker(ModalScreen[str | None]):
     """A search line over choices that follow what is typed."""
 
+    DEFAULT_CSS = STYLE
+    SCOPED_CSS = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", show=False),
         Binding("up", "move(-1)", show=False, priority=True),
@@ -221,6 +227,8 @@ class Page(PaintedWidget):
 class Reader(ModalScreen[None]):
     """A text to read: help, a message's details."""
 
+    DEFAULT_CSS = STYLE
+    SCOPED_CSS = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,enter,q", "dismiss(None)", show=False)]
 
     def __init__(self, setting: Setting, title: str, lines: Sequence[tuple[str, str]]) -> None:
@@ -235,3 +243,13 @@ class Reader(ModalScreen[None]):
             yield Title(self.setting, self.heading)
             with VerticalScroll():
                 yield Page(self.setting, self.lines)
+
+
+class Calibration(Menu):
+    """The question how Arabic looks; its lines are shown exactly as each mode writes them."""
+
+    def __init__(self, setting: Setting) -> None:
+        rows = [
+            Choice(mode, Typesetter(mode).text(SAMPLE), str(number)) for number, mode in enumerate(Mode, 1)
+        ]
+        super().__init__(setting, tr("Which line reads correctly?"), rows)

@@ -12,17 +12,20 @@ from fallback.locale import tr
 from fallback.tui import words
 from fallback.tui.commands import commands, help_lines
 from fallback.tui.fold import Entry, Tick
-from fallback.tui.screens.dialogs import Choice, Menu, Picker, Reader
-from fallback.tui.typeset import Mode, Typesetter
-from fallback.tui.views import Hit
+from fallback.tui.typeset import Mode
+from fallback.tui.views import Choice, Hit
 from fallback.tui.widgets.timeline import REACTIONS, Timeline
 
 if TYPE_CHECKING:
     from fallback.tui.app import ClientApp
     from fallback.tui.screens.main import MainScreen
 
-SAMPLE = "مرحباً بكم (الساعة 14:05) في fallback"
-"""Letters that join, a bracket, digits and a Latin word: wrong in every mode but the right one."""
+
+def windows() -> Any:
+    """Load the windows when the first one opens; the first frame needs none."""
+    from fallback.tui.screens import dialogs  # noqa: PLC0415
+
+    return dialogs
 
 
 class Finding:
@@ -40,7 +43,7 @@ class Finding:
 
     def action_help(self) -> None:
         """Explain the keys and the ticks."""
-        self.client.push_screen(Reader(self.main.setting, tr("Help"), help_lines()))
+        self.client.push_screen(windows().Reader(self.main.setting, tr("Help"), help_lines()))
 
     def action_language(self) -> None:
         """Switch between Arabic and English."""
@@ -54,7 +57,7 @@ class Finding:
     async def _quit(self) -> None:
         view = await self.main.session.banner()
         if view.waiting:
-            ask = Menu(
+            ask = windows().Menu(
                 self.main.setting,
                 tr("Messages still wait; they go out at the next start"),
                 [Choice("quit", tr("Quit"), "q"), Choice("", tr("Stay"), "s")],
@@ -74,7 +77,9 @@ class Finding:
         async def find(query: str) -> Sequence[Choice]:
             return [one for one in rows if fold(query) in fold(one.label)]
 
-        chosen = await self.client.push_screen_wait(Picker(self.main.setting, tr("All commands"), find))
+        chosen = await self.client.push_screen_wait(
+            windows().Picker(self.main.setting, tr("All commands"), find)
+        )
         if chosen is None:
             return
         for key, _, act in self.main.session.extra_actions():
@@ -91,7 +96,9 @@ class Finding:
         async def find(query: str) -> Sequence[Choice]:
             return [Choice(one.portal, one.name) for one in groups if fold(query) in fold(one.name)]
 
-        chosen = await self.client.push_screen_wait(Picker(self.main.setting, tr("Jump to a group"), find))
+        chosen = await self.client.push_screen_wait(
+            windows().Picker(self.main.setting, tr("Jump to a group"), find)
+        )
         if chosen is not None:
             await self.main.open_group(PortalId(chosen))
 
@@ -115,7 +122,9 @@ class Finding:
             hits.update({f"{hit.portal}\0{hit.row.event.id}": hit for hit in found})
             return [Choice(value, self._found(hit), self._when(hit)) for value, hit in hits.items()]
 
-        chosen = await self.client.push_screen_wait(Picker(self.main.setting, tr("Search messages"), find))
+        chosen = await self.client.push_screen_wait(
+            windows().Picker(self.main.setting, tr("Search messages"), find)
+        )
         if chosen in hits:
             hit = hits[chosen]
             await self.main.open_group(hit.portal, at=hit.row.event.id)
@@ -145,11 +154,7 @@ class Finding:
     @work
     async def action_calibrate(self) -> None:
         """Ask which line reads correctly, and keep the answer."""
-        setting = self.main.setting
-        rows = []
-        for number, mode in enumerate(Mode, 1):
-            rows.append((mode, Typesetter(mode).text(SAMPLE), str(number)))
-        chosen = await self.client.push_screen_wait(Calibration(setting, rows))
+        chosen = await self.client.push_screen_wait(windows().Calibration(self.main.setting))
         if chosen is not None:
             await self.client.set_mode(Mode(chosen))
 
@@ -161,7 +166,7 @@ class Finding:
         async def find(query: str) -> Sequence[Choice]:
             return [Choice(name, name) for name in themes if query.casefold() in name]
 
-        chosen = await self.client.push_screen_wait(Picker(self.main.setting, tr("Theme"), find))
+        chosen = await self.client.push_screen_wait(windows().Picker(self.main.setting, tr("Theme"), find))
         if chosen is not None:
             await self.client.set_theme(chosen)
 
@@ -184,7 +189,7 @@ class Finding:
             choices.append(Choice("jump", tr("Go to the quoted message"), "q"))
         choices.append(Choice("info", tr("Details"), "i"))
         choices += [Choice(f"react{place}", glyph, str(place)) for place, glyph in enumerate(REACTIONS, 1)]
-        chosen = await self.client.push_screen_wait(Menu(self.main.setting, tr("Message"), choices))
+        chosen = await self.client.push_screen_wait(windows().Menu(self.main.setting, tr("Message"), choices))
         if chosen is not None:
             await self.do(entry, chosen)
 
@@ -209,7 +214,7 @@ class Finding:
             case "delete" if entry.own:
                 await self._delete(portal, entry)
             case "info":
-                self.client.push_screen(Reader(main.setting, tr("Details"), self._details(entry)))
+                self.client.push_screen(windows().Reader(main.setting, tr("Details"), self._details(entry)))
             case "jump" if isinstance(entry.event, Message) and entry.event.reply_to:
                 await self._go_to(entry.event.reply_to)
             case _ if action.startswith("react"):
@@ -240,11 +245,3 @@ class Finding:
         found += [(glyph, who) for who, glyph in entry.reactions.items()]
         found += [(tr("Before"), text) for text in entry.edits]
         return found
-
-
-class Calibration(Menu):
-    """The question how Arabic looks; its lines are shown exactly as each mode writes them."""
-
-    def __init__(self, setting: Any, rows: Sequence[tuple[str, str, str]]) -> None:
-        raw = [Choice(value, text, key) for value, text, key in rows]
-        super().__init__(setting, tr("Which line reads correctly?"), raw)

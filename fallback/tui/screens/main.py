@@ -19,6 +19,7 @@ from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleCh
 from fallback.tui.screens.finding import Finding
 from fallback.tui.session import Session
 from fallback.tui.setting import Setting
+from fallback.tui.views import GroupView
 from fallback.tui.widgets.composer import Composer
 from fallback.tui.widgets.painted import PaintedWidget
 from fallback.tui.widgets.panels import Banner, Footer, Groups, Header, Hint, People
@@ -76,17 +77,18 @@ class MainScreen(Finding, Screen[None]):
         await self.client.load_preferences()
         self.set_class(self.setting.rtl, "-rtl")
         self.query_one("#composer", Composer).focus()
-        await self._show_groups()
-        await self._show_banner()
-        groups = self.query_one(Groups).groups
+        groups = await self.session.groups()
         if groups:
-            await self.open_group(groups[0].portal)
+            await self.open_group(groups[0].portal, among=groups)
+        self._list(groups)
+        await self._show_banner()
         self._show_keys()
         self.run_worker(self._listen(), group="session", exit_on_error=True)
         self.run_worker(self._follow(), group="session", exit_on_error=True)
         self.call_after_refresh(self._connect)
 
     def _connect(self) -> None:
+        self.client.first_frame_shown()
         self.run_worker(self.session.connect(), group="session", exit_on_error=True)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -128,10 +130,13 @@ class MainScreen(Finding, Screen[None]):
 
     async def _show_groups(self) -> None:
         groups = await self.session.groups()
+        self._list(groups)
+        if self.current is None and groups:
+            await self.open_group(groups[0].portal, among=groups)
+
+    def _list(self, groups: list[GroupView]) -> None:
         self.query_one(Groups).show(groups, self.current)
         self.query_one(Header).show(next((one for one in groups if one.portal == self.current), None))
-        if self.current is None and groups and self.has_class("-in-chat"):
-            await self.open_group(groups[0].portal)
 
     async def _show_banner(self) -> None:
         self.query_one(Banner).show(await self.session.banner())
@@ -152,8 +157,15 @@ class MainScreen(Finding, Screen[None]):
         if portal == self.current:
             timeline.merge(rows)
 
-    async def open_group(self, portal: PortalId, *, at: SourceId | None = None) -> None:
-        """Show a group's newest messages, and what was being written there."""
+    async def open_group(
+        self, portal: PortalId, *, at: SourceId | None = None, among: list[GroupView] | None = None
+    ) -> None:
+        """Show a group's newest messages, and what was being written there.
+
+        Args:
+            at: a message to go to.
+            among: the groups, where the caller has them already.
+        """
         if portal != self.current:
             await self._keep_draft()
             self.current = portal
@@ -165,7 +177,7 @@ class MainScreen(Finding, Screen[None]):
             self._write("", reply=None, edit=None)
             self._draft = await self.session.get(f"draft.{portal}")
             self.query_one("#composer", Composer).load(self._draft)
-            await self._show_groups()
+            self._list(await self.session.groups() if among is None else among)
             await self._show_people(portal)
         self.set_class(True, "-in-chat")
         self.set_class(False, "-in-list")

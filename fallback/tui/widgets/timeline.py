@@ -11,7 +11,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message as Posted
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -97,6 +97,7 @@ class Timeline(ScrollView, can_focus=True):
         self._settling = False
         self._generation = 0
         self._painter: RowPainter | None = None
+        self._laid_out: Size | None = None
         self._cache: LRUCache[tuple[object, ...], list[Strip]] = LRUCache(CACHED)
 
     # ── content ─────────────────────────────────────────────────────────────────────────────────
@@ -288,17 +289,30 @@ class Timeline(ScrollView, can_focus=True):
         self._settle()
 
     def on_resize(self) -> None:
-        """Lay out for the new width; the anchor holds."""
+        """Lay out for the new size, unless the frame before did."""
+        self._lay_out()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lay out as soon as the size is known, so that the very first frame shows messages."""
+        self._lay_out()
+        return super().render_lines(crop)
+
+    def _lay_out(self) -> None:
+        """Lay out for the present size; the anchor holds."""
+        if self._laid_out == self.size:
+            return
+        self._laid_out = self.size
         if self._painter is None or self._painter.width != max(12, self.scrollable_content_region.width):
             self._painter = None
             self._estimate_all()
         self._settle()
 
     def notify_style_update(self) -> None:
-        """Drop what was painted in another theme."""
+        """Drop what was painted over another ground."""
         super().notify_style_update()
-        self._painter = None
-        self._generation += 1
+        if self._painter is not None and self._painter.base != self.rich_style:
+            self._painter = None
+            self._generation += 1
 
     def render_line(self, y: int) -> Strip:
         """Give one row of the screen."""
