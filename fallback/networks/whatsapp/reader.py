@@ -14,14 +14,14 @@ from fallback.networks.whatsapp.dialects import fold, forms, frames
 from fallback.networks.whatsapp.headers import MARKS
 from fallback.networks.whatsapp.moments import ORDERS, fields, to_day
 from fallback.networks.whatsapp.record import Record
+from fallback.networks.whatsapp.records import decode
 from fallback.networks.whatsapp.survey import Source, look
 from fallback.networks.whatsapp.systems import SystemLine
 from fallback.text import sanitise_name
 
 _DAY: Final = 86400
 _LONGEST_LABEL: Final = 400
-_MARK_LRM: Final = b"\xe2\x80\x8e"
-_MARK_RLM: Final = b"\xe2\x80\x8f"
+_HEAD: Final = 8
 
 
 class Reader:
@@ -47,57 +47,59 @@ class Reader:
         self._ios = self._source.ios
         self._days: dict[bytes, int] = {}
         self._names: dict[bytes | None, str | None] = {}
-        self._fixed: dict[bytes, Body] = {}
-        self._starts = _starts(self.survey.language)
+        self._fixed: dict[str, Body] = {}
+        self._heads = _heads(self.survey.language)
         self._ends = tuple(
-            after.encode() for before, after, _ in frames("attached") if after and "(" not in before + after
+            after for before, after, _ in frames("attached") if after and "(" not in before + after
         )
 
     def records(self) -> Iterator[Record]:
         """Give every record in the file's order."""
-        days, seconds, names = self._days, self._source.seconds, self._names
-        exact, starts, ends, marked = forms(), self._starts, self._ends, self._ios
+        days, seconds = self._days, self._source.seconds
         for batch in self._source.again():
             for day in set(batch.dates):
                 if day not in days:
                     numbers = fields(day.decode("utf-8", "replace"))[0]
                     days[day] = max(0, to_day(numbers, self.survey.order.order, self._source.year)) * _DAY
             stamps = [days[day] + seconds[time] for day, time in zip(batch.dates, batch.times, strict=True)]
-            for stamp, label, body in zip(stamps, batch.labels, batch.bodies, strict=True):
-                name = names.get(label)
-                if (
-                    name is None
-                    or b")" in body
-                    or b">" in body
-                    or b"://" in body
-                    or body in exact
-                    or body.startswith(starts)
-                    or (marked and (_MARK_LRM in body or _MARK_RLM in body))
-                    or body.endswith(ends)
-                ):
-                    yield self._special(stamp, label, body)
-                else:
-                    yield Record(stamp, name, body)
+            yield from self._together(stamps, batch.labels, decode(batch))
 
-    def _special(self, stamp: int, label: bytes | None, body: bytes) -> Record:
+    def _together(self, stamps: list[int], labels: list[bytes | None], texts: list[str]) -> list[Record]:
+        """Make the records of a batch; what nobody but a person can have written is not looked at twice."""
+        names, heads, ends = self._names, self._heads, self._ends
+        made: list[Record] = []
+        add, special = made.append, self._special
+        for stamp, label, text in zip(stamps, labels, texts, strict=True):
+            name = names.get(label)
+            if (
+                name is None
+                or ")" in text
+                or ">" in text
+                or "://" in text
+                or text[:_HEAD] in heads
+                or (not text.isascii() and ("\u200e" in text or "\u200f" in text or text.endswith(ends)))
+            ):
+                add(special(stamp, label, text))
+            else:
+                add(Record(stamp, name, text))
+        return made
+
+    def _special(self, stamp: int, label: bytes | None, text: str) -> Record:
         """Understand a record that is not simply a known person's words."""
         name = self._names.get(label)
-        fixed = self._fixed.get(body)
+        fixed = self._fixed.get(text)
         if name is not None and fixed is not None:
-            return Record(stamp, name, body, fixed)
-        text = body.decode("utf-8", "replace").replace("\r\n", "\n")
+            return Record(stamp, name, text, fixed)
         if label is None:
-            return self._senderless(stamp, body, text)
+            return self._senderless(stamp, text)
         if name is None:
             if len(label) > _LONGEST_LABEL:
-                return self._senderless(
-                    stamp, label + b": " + body, f"{label.decode('utf-8', 'replace')}: {text}"
-                )
+                return self._senderless(stamp, f"{label.decode('utf-8', 'replace')}: {text}")
             renamed = self.survey.renamed.get(label)
             raw_name = label.decode("utf-8", "replace")
             line = f"{raw_name}: {text}"
             if renamed is None and self._is_system(label, raw_name, line):
-                return self._system(stamp, None, body, line)
+                return self._system(stamp, None, line)
             name = sanitise_name(renamed or raw_name)
             if not name:
                 name = MARKS.sub("", raw_name).strip() or "?"
@@ -109,33 +111,33 @@ class Reader:
                 if after == text:
                     said = self._system_about(renamed, line)
                     if said is not None:
-                        return self._system(stamp, None, body, line)
-                return self._typed(stamp, name, after.encode("utf-8", "replace"), after)
-        return self._typed(stamp, name, body, text)
+                        return self._system(stamp, None, line)
+                return self._typed(stamp, name, after)
+        return self._typed(stamp, name, text)
 
-    def _typed(self, stamp: int, name: str, body: bytes, text: str) -> Record:
+    def _typed(self, stamp: int, name: str, text: str) -> Record:
         if text.endswith(">"):
             known = bodies.known_edited(text)
             if known is not None:
-                return self._edited(stamp, name, body, known)
+                return self._edited(stamp, name, text, known)
         found = bodies.understand(text, self.survey.markers)
         if found is None:
             if self._ios and text[:1] in ("\u200e", "\u200f") and self._app_wrote(name, text):
-                return self._system(stamp, name, body, text)
+                return self._system(stamp, name, text)
             kept, edited = bodies.take_edited(text, self.survey.markers)
             if not edited:
-                return Record(stamp, name, body)
-            return Record(stamp, name, body, Body("text", kept, edited=True))
-        if len(body) < 160 and not found.text and not found.attachment and len(self._fixed) < 4096:
-            self._fixed[body] = found
-        return Record(stamp, name, body, found)
+                return Record(stamp, name, text)
+            return Record(stamp, name, text, Body("text", kept, edited=True))
+        if len(text) < 160 and not found.text and not found.attachment and len(self._fixed) < 4096:
+            self._fixed[text] = found
+        return Record(stamp, name, text, found)
 
-    def _edited(self, stamp: int, name: str, body: bytes, kept: str) -> Record:
+    def _edited(self, stamp: int, name: str, text: str, kept: str) -> Record:
         """Make a record of what was edited: text, or a file's caption."""
         found = bodies.understand(kept, self.survey.markers)
         if found is not None and found.kind in {"media", "contact", "poll"}:
-            return Record(stamp, name, body, msgspec.structs.replace(found, edited=True))
-        return Record(stamp, name, body, Body("text", kept, edited=True))
+            return Record(stamp, name, text, msgspec.structs.replace(found, edited=True))
+        return Record(stamp, name, text, Body("text", kept, edited=True))
 
     def _app_wrote(self, name: str, text: str) -> bool:
         """Say whether a marked body under a label is a system line (3.4)."""
@@ -173,11 +175,11 @@ class Reader:
             return said
         return None
 
-    def _senderless(self, stamp: int, body: bytes, text: str) -> Record:
+    def _senderless(self, stamp: int, text: str) -> Record:
         """Read a record without a label: a system line, or a label that no space follows."""
         line = text.partition("\n")[0]
         said = systems.understand(text, self.survey.language)
-        if said.kind == "other":
+        if said.kind == "other" and not said.key and line.count('"') % 2 == 0:
             for at in (i for i, c in enumerate(line[:200]) if c == ":"):
                 label = line[:at].encode("utf-8", "replace")
                 if self.survey.labels.get(label) or (
@@ -186,19 +188,17 @@ class Reader:
                     if not self.survey.labels.get(label) and line.count(":") < 2:
                         break
                     rest = text[at + 1 :].removeprefix(" ")
-                    return self._typed(stamp, sanitise_name(line[:at]), rest.encode("utf-8", "replace"), rest)
-        return self._system(stamp, None, body, text, said)
+                    return self._typed(stamp, sanitise_name(line[:at]), rest)
+        return self._system(stamp, None, text, said)
 
-    def _system(
-        self, stamp: int, label: str | None, body: bytes, text: str, said: SystemLine | None = None
-    ) -> Record:
+    def _system(self, stamp: int, label: str | None, text: str, said: SystemLine | None = None) -> Record:
         said = said or systems.understand(text, self.survey.language)
         sentence = text.replace("\u200e", "").replace("\u200f", "").strip("\n")
-        return Record(stamp, label, body, Body("system", sentence), said)
+        return Record(stamp, label, text, Body("system", sentence), said)
 
 
-def _starts(language: str) -> tuple[bytes, ...]:
-    """Collect the byte starts of bodies that are not typed but vary: tokens, marks, "deleted by admin"."""
-    admin = [b.encode() for b, _, code in frames("deleted_by_admin") if code == language and len(b) > 8]
-    before = [b.encode() for b, a, _ in frames("attached") if b]
-    return (b"<", _MARK_LRM, _MARK_RLM, b"\xe2\x80\xaa", *admin, *before)
+def _heads(language: str) -> frozenset[str]:
+    """Collect the first characters of all that the app writes in place of words."""
+    admin = [before for before, _, code in frames("deleted_by_admin") if code == language and len(before) > 8]
+    named = [before for before, _, _ in frames("attached") if before]
+    return frozenset(text[:_HEAD] for text in (*forms(), *admin, *named))

@@ -1,4 +1,4 @@
-"""One record of an export, decoded when asked for."""
+"""One record of an export."""
 
 import msgspec
 
@@ -7,19 +7,19 @@ from fallback.networks.whatsapp.systems import SystemLine
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One record of the file, its body decoded when asked for.
+    """One record of the file.
 
     Args:
         stamp: local time, seconds since 1970 as if it were UTC.
         label: who the record names before the colon; ``None`` for a system line without one.
-        raw: the body's bytes.
+        words: the body as it stands in the file.
         special: the body understood, where the app may have written it.
         system: what a system line says.
     """
 
     stamp: int
     label: str | None
-    raw: bytes
+    words: str
     special: Body | None = None
     system: SystemLine | None = None
 
@@ -31,10 +31,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def text(self) -> str:
         """Give the text: typed words, a caption, or a system line's sentence."""
-        if self.special is not None:
-            return self.special.text
-        text = self.raw.decode("utf-8", "replace")
-        return text.replace("\r\n", "\n") if "\r" in text else text
+        return self.words if self.special is None else self.special.text
 
     @property
     def kind(self) -> str:

@@ -202,3 +202,14 @@ def _checked(part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool])
     if last is not None:
         batch.bodies.append(part[last.end() :])
     return preface, batch
+
+
+def decode(batch: Batch) -> list[str]:
+    """Decode a batch's bodies; what is no UTF-8 is replaced, line ends become ``\\n``."""
+    try:
+        texts = list(map(bytes.decode, batch.bodies))
+    except UnicodeDecodeError:
+        texts = [body.decode("utf-8", "replace") for body in batch.bodies]
+    if batch.source.count(b"\r\n") > len(texts):
+        return [text.replace("\r\n", "\n") for text in texts]
+    return texts

@@ -188,11 +188,11 @@ _FORMS: Final = (
 
 
 @functools.cache
-def forms() -> frozenset[bytes]:
-    """Collect every fixed body as bytes, as it stands in files, with and without its final stop."""
-    found: set[bytes] = set()
+def forms() -> frozenset[str]:
+    """Collect every fixed body as it stands in files, with and without its final stop."""
+    found: set[str] = set()
     for entry in LANGUAGES.values():
         for role in (*_FORMS, *_MEDIA):
             for text in entry.get(role, ()):
-                found.update((text.encode(), text.rstrip(".").encode(), f"{text}.".encode()))
+                found.update((text, text.rstrip("."), f"{text}."))
     return frozenset(found)
