@@ -15,12 +15,18 @@ COMMAND = [sys.executable, "-m", "fallback", "demo", "--headless", "--json"]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    return {**os.environ, "FALLBACK_DATA_HOME": str(folder / "data"), "FALLBACK_CONFIG_HOME": str(folder / "config")}
+    return {
+        **os.environ,
+        "FALLBACK_DATA_HOME": str(folder / "data"),
+        "FALLBACK_CONFIG_HOME": str(folder / "config"),
+    }
 
 
 def run_until(words, home):
     """Run the demo and kill it -9 when it narrates these words."""
-    with subprocess.Popen(COMMAND, env=home, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        COMMAND, env=home, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
         assert any(words in line for line in process.stderr), f"it never said {words!r}"
         process.send_signal(signal.SIGKILL)
 
@@ -47,4 +53,4 @@ def test_killed_in_the_middle_of_the_import_it_goes_on_and_every_count_agrees(ho
 def test_a_second_run_on_the_same_data_doubles_nothing(home):
     result = report(home)
     assert result["agrees"]
-    assert [step for step in result["steps"] if step["name"] == "migrated"][0]["arrived"] == 520
+    assert {"name": "migrated", "expected": 520, "arrived": 520} in result["steps"]

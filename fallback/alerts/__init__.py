@@ -1,0 +1,1 @@
+"""How people are told outside Matrix, one channel a file; none yet."""

@@ -1,12 +1,23 @@
 """``fallback demo``: the main job from end to end, with no account."""
 
 import asyncio
+import contextlib
 import shutil
-from typing import Any
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from fallback.cli.output import data, emit_json, progress, say
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from fallback.bridge.migrate import Progress
+    from fallback.core.migration import Plan
+    from fallback.demo.play import Report
+    from fallback.demo.stage import Stage
+    from fallback.paths import Profile
 
 
 @click.command("demo")
@@ -58,7 +69,7 @@ def command(
         asyncio.run(_live(where, speed or 6.0, language, wait=not yes))
 
 
-def _report(report: Any, *, as_json: bool) -> None:
+def _report(report: "Report", *, as_json: bool) -> None:
     if as_json:
         emit_json(report)
     else:
@@ -69,7 +80,7 @@ def _report(report: Any, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _show(plan: Any) -> None:
+def _show(plan: "Plan") -> None:
     from zoneinfo import ZoneInfo
 
     from fallback.cli.plan import describe
@@ -79,58 +90,47 @@ def _show(plan: Any) -> None:
         say(line)
 
 
-async def _headless(where: Any, speed: float) -> Any:
-    from fallback.clock import SystemClock
+async def _headless(where: "Profile", speed: float) -> "Report":
     from fallback.demo.play import Play, relay_on
-    from fallback.demo.stage import read_example, stage
 
-    clock = SystemClock(speed)
-    _logged(where)
-    plan, events, _ = read_example(where)
-    _show(plan)
-    with progress("importing", len(events)) as advance:
-        async with stage(where, clock, _importing(advance)) as set_up:
-            _verified(set_up)
-            async with relay_on(set_up) as (relay, weather):
-                return await Play(set_up, relay, weather, say).run()
+    async with _set_up(where, speed) as stage, relay_on(stage) as (relay, weather):
+        return await Play(stage, relay, weather, say).run()
 
 
-async def _live(where: Any, speed: float, language: str | None, *, wait: bool) -> None:
-    from fallback.clock import SystemClock
+async def _live(where: "Profile", speed: float, language: str | None, *, wait: bool) -> None:
     from fallback.demo.live import watch
-    from fallback.demo.stage import read_example, stage
 
-    clock = SystemClock(speed)
-    _logged(where)
-    plan, events, _ = read_example(where)
-    _show(plan)
-    with progress("importing", len(events)) as advance:
-        async with stage(where, clock, _importing(advance)) as set_up:
-            _verified(set_up)
-            if wait:
-                say("Enter opens the client; F9 in it begins the outage, Ctrl+Q ends.")
-                await asyncio.to_thread(click.get_text_stream("stdin").readline)
-            await watch(set_up, where, language)
+    async with _set_up(where, speed) as stage:
+        if wait:
+            say("Enter opens the client; F9 in it begins the outage, Ctrl+Q ends.")
+            await asyncio.to_thread(sys.stdin.readline)
+        await watch(stage, where, language)
     say("the demo's homeserver has stopped; run it again and it goes on from here")
 
 
-def _importing(advance: Any) -> Any:
-    def told(step: str, _done: int, _total: int) -> None:
+@contextlib.asynccontextmanager
+async def _set_up(where: "Profile", speed: float) -> "AsyncIterator[Stage]":
+    """Show the plan and carry it out; the bar is gone when the rest begins."""
+    from fallback import compose, logs
+    from fallback.cli.plan import result
+    from fallback.clock import SystemClock
+    from fallback.demo.stage import read_example, stage
+
+    config = compose.settings(where)
+    logs.to_file(where.log_file, level=config.logging.level, as_json=config.logging.json)
+    plan, events, _ = read_example(where)
+    _show(plan)
+    async with contextlib.AsyncExitStack() as stack:
+        with progress("importing", len(events)) as advance:
+            made = await stack.enter_async_context(stage(where, SystemClock(speed), _importing(advance)))
+        say(f"homeserver on {made.server.url}")
+        say(result(made.check))
+        yield made
+
+
+def _importing(advance: "Callable[[], None]") -> "Progress":
+    def told(step: str, done: int, total: int) -> None:
         if step == "messages":
             advance()
 
     return told
-
-
-def _verified(set_up: Any) -> None:
-    from fallback.cli.plan import result
-
-    say(f"homeserver on {set_up.server.url}")
-    say(result(set_up.check))
-
-
-def _logged(where: Any) -> None:
-    from fallback import compose, logs
-
-    config = compose.settings(where)
-    logs.to_file(where.log_file, level=config.logging.level, as_json=config.logging.json)

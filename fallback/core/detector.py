@@ -200,7 +200,7 @@ class Detector:
         return None
 
     def _after_unknown(self, e: Evidence, at: float) -> Health | None:
-        back = self._back.update(e.network is not Network.IMPAIRED, at)
+        back = self._back.update(self._memory.network(at).steady, at)
         again = sum(at - cut <= 3600.0 for cut in self._cuts)
         if back < 30.0 * 2 ** max(0, again - 1):
             return None

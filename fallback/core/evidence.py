@@ -48,6 +48,7 @@ class Evidence(Frozen, frozen=True):
         throttled: connections to WhatsApp alone fail while it works for a peer elsewhere.
         acks, fails, deliveries, stalls, drops, inbound: times of the newest acknowledged and failed send, confirmed
             and missing delivery, lost session and message from outside; 0 for never.
+        echo: time of the newest bad sign of another family that a failed send would show in.
         ups, downs, fresh_downs: members who say so; the fresh ones said it in the last quarter of an hour.
         trouble: the account's, as the connector words it.
         silent: the connector has stopped to report.
@@ -85,6 +86,7 @@ class Evidence(Frozen, frozen=True):
     stalls: float = 0.0
     drops: float = 0.0
     inbound: float = 0.0
+    echo: float = 0.0
     hint: bool = False
     controls_good: int = 0
     controls_seen: int = 0

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -201,7 +202,7 @@ def verify(expected: Iterable[Seen], room: Iterable[Seen]) -> Verification:
         first.setdefault(one.source, one)
     place = {one.source: n for n, one in enumerate(wanted)}
     order = [place[source] for source in first]
-    misplaced = [wanted[b].source for a, b in zip(order, order[1:], strict=False) if b < a]
+    misplaced = [wanted[b].source for a, b in pairwise(order) if b < a]
     altered = [
         source
         for source, one in first.items()

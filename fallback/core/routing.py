@@ -31,7 +31,7 @@ MATRIX = "matrix"
 
 def delivery_id(portal: Portal, event: Canonical, target: str) -> DeliveryId:
     """Derive the delivery's id from what it carries, so that a second routing gives the same one."""
-    seed = "\0".join((portal.id, event.origin, event.id, target))
+    seed = f"{portal.id}\0{event.origin}\0{event.id}\0{target}"
     return DeliveryId("fb" + hashlib.sha256(seed.encode()).hexdigest()[:30])
 
 

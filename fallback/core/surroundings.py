@@ -25,11 +25,16 @@ class Network(StrEnum):
 
 
 class Surroundings(Frozen, frozen=True):
-    """The verdict on our network, the unrelated hosts that answer and those that there are."""
+    """The verdict on our network, the unrelated hosts that answer and those that there are.
+
+    Args:
+        steady: nothing was lost in the last minute and a half.
+    """
 
     network: Network
     good: int = 0
     seen: int = 0
+    steady: bool = True
 
 
 def judge(
@@ -50,7 +55,8 @@ def judge(
         return Surroundings(Network.SILENT, 0, len(everything))
     good = sum(track.word is Word.GOOD for track in fresh)
     deciding = [track for track in controls if track.fresh(now)] or fresh
-    return Surroundings(_verdict(fresh, deciding, home, good, now), good, len(fresh))
+    steady = loss(fresh, now, LOSS_WINDOW / 2) < LOSSY
+    return Surroundings(_verdict(fresh, deciding, home, good, now), good, len(fresh), steady)
 
 
 def _verdict(

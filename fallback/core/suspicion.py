@@ -52,7 +52,7 @@ def soft(e: Evidence) -> bool:
         or Level.BAD in (e.receipts, e.webhook, e.relay_edge, e.phone_edge)
         or e.chat_streak >= 3
         or (e.receipts is Level.PARTIAL and e.fails > e.acks)
-        or (min(e.fails, e.stalls) > 0.0 and e.at - min(e.fails, e.stalls) <= 300.0)
+        or (min(e.fails, e.echo) > 0.0 and e.at - min(e.fails, e.echo) <= 300.0)
         or e.names_gone
         or e.barred
         or e.silent

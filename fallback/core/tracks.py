@@ -91,6 +91,7 @@ class Votes:
     def __init__(self) -> None:
         self._said: dict[str, tuple[float, str]] = {}
         self._turns: dict[str, deque[float]] = {}
+        self.newest_down = 0.0
 
     def add(self, at: float, outcome: str) -> None:
         """Take ``down:WHO`` or ``up:WHO``."""
@@ -101,6 +102,7 @@ class Votes:
         if before and before[1] != word:
             self._turns.setdefault(who, deque(maxlen=3)).append(at)
         self._said[who] = (at, word)
+        self.newest_down = at if word == "down" else self.newest_down
 
     def count(self, now: float, *, ups_after: float, downs_after: float) -> tuple[int, int]:
         """Count the members who say up and down, of votes that still stand."""

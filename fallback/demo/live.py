@@ -60,7 +60,7 @@ class Story:
             self._turned.clear()
 
     async def _until(self, state: State) -> None:
-        while self.relay.watch.health.state is not state:  # noqa: ASYNC110 - the verdict is another loop's
+        while self.relay.watch.health.state is not state:
             await self.stage.clock.sleep(5.0)
 
 

@@ -21,6 +21,9 @@ from fallback.tui.session import StoreSession
 PATIENCE = 120.0
 """Seconds of the machine's clock that any one scene may take."""
 
+LOOK = 3.0
+"""Seconds of the story between two looks at a count."""
+
 
 class Step(msgspec.Struct, frozen=True):
     """One scene's count: what was said and what arrived."""
@@ -186,7 +189,7 @@ class Play:
         try:
             async with asyncio.timeout(PATIENCE):
                 while await count() < expected or (expected == 0 and await count() > 0):
-                    await asyncio.sleep(0.05)
+                    await self.stage.clock.sleep(LOOK)
         except TimeoutError:
             self._step(name, expected, await count())
             raise FallbackError(f"the demo waited in vain: {name}, {await count()} of {expected}") from None

@@ -138,7 +138,7 @@ class NioHomeserver:
 
     def _power(self, spec: RoomSpec) -> dict[str, Any]:
         users: dict[str, int] = dict.fromkeys(map(str, spec.admins), 100)
-        if spec.version not in ("12",):  # since 12 a creator has more than any number and must not be listed
+        if spec.version != "12":  # since 12 a creator has more than any number and must not be listed
             users[self.user] = 100
         speak = 50 if spec.announce_only else 0
         return {"users": users, "events_default": speak, "invite": 50, "notifications": {"room": 50}}

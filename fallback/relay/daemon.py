@@ -60,11 +60,11 @@ class Relay:
         self.store = store
         self.clock = clock
         self.server_name = server_name
+        self.switch = Switch(store, clock, target=connector.name, link=link, ring=self._ring)
         self.to_matrix = Deliverer(MATRIX, self._say_in_room, store, clock, owner=owner)
         self.to_remote = Deliverer(
-            connector.name, self._say_there, store, clock, owner=owner, held=lambda: self.switch.holding()
+            connector.name, self._say_there, store, clock, owner=owner, held=self.switch.holding
         )
-        self.switch = Switch(store, clock, target=connector.name, link=link, ring=self._ring)
         watching = watching or clock
         self.inbound = InboundProbe(watching, name="ld.inbound")
         own: list[Probe] = [SessionProbe(connector, watching), self.inbound]

@@ -69,7 +69,7 @@ class World:
         return [(sender, event) for sender, _, event in self.server.rooms[self.room].timeline]
 
     def on_phones(self):
-        return [event for event in self.network.shown]
+        return list(self.network.shown)
 
 
 async def until(condition):
