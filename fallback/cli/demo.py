@@ -129,7 +129,7 @@ async def _set_up(where: "Profile", speed: float) -> "AsyncIterator[Stage]":
 
 
 def _importing(advance: "Callable[[], None]") -> "Progress":
-    def told(step: str, done: int, total: int) -> None:
+    def told(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the protocol's names
         if step == "messages":
             advance()
 
