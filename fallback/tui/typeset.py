@@ -36,7 +36,7 @@ _UNSAFE = re.compile(
 )
 _INVISIBLE = re.compile("[\u2066-\u2069]")
 _SKIPPED = re.compile(r"https?://\S+|www\.\S+|@\S+")
-RLI, LRI, FSI, PDI, LRM = "\u2067", "\u2066", "\u2068", "\u2069", "\u200e"
+RLI, LRI, FSI, PDI, LRM, RLM = "\u2067", "\u2066", "\u2068", "\u2069", "\u200e", "\u200f"
 
 
 class Mode(StrEnum):
@@ -145,16 +145,19 @@ class Typesetter:
             return found
         return [glyph for glyph in found if not _INVISIBLE.fullmatch(glyph.text)]
 
-    def wrap(self, runs: Sequence[Run], width: int, *, rtl: bool | None = None) -> list[Line]:
+    def wrap(
+        self, runs: Sequence[Run], width: int, *, rtl: bool | None = None, forced: bool = False
+    ) -> list[Line]:
         """Break runs into lines of at most ``width`` cells; their own line ends are kept.
 
         Args:
             rtl: the direction of paragraphs without letters; ``None`` to take it from the text.
+            forced: ``rtl`` is the direction of all paragraphs: they are our own words around other people's.
         """
         whole = reads_rtl("".join(part for part, _ in runs)) if rtl is None else rtl
         lines: list[Line] = []
         for paragraph in _paragraphs(runs):
-            direction = reads_rtl("".join(part for part, _ in paragraph), default=whole)
+            direction = whole if forced else reads_rtl("".join(part for part, _ in paragraph), default=whole)
             glyphs = self.glyphs(paragraph, rtl=direction)
             lines += [Line(tuple(part), direction) for part in _break(glyphs, max(2, width))]
         return lines
@@ -174,6 +177,13 @@ class Typesetter:
             last = kept[-1] if kept else Glyph("", 0, PLAIN, int(direction))
             glyphs = [*kept, last._replace(text="…", width=1)] if width > 0 else []
         return Line(tuple(glyphs), direction)
+
+    def join(self, line: Line, runs: Sequence[Run]) -> Line:
+        """Put runs behind a line; they keep their own order whatever the line ends with."""
+        base = int(line.rtl)
+        tail = [glyph._replace(level=glyph.level or base) for glyph in self.glyphs(runs, rtl=line.rtl)]
+        mark = [Glyph(RLM if line.rtl else LRM, 0, PLAIN)] if self.mode is Mode.TERMINAL else []
+        return Line((*line.glyphs, *mark, *tail), line.rtl)
 
     def paint(self, line: Line, width: int, *, align: str = "", fill: Style = PLAIN) -> list[Segment]:
         """Put a line into exactly ``width`` cells.

@@ -18,6 +18,7 @@ from fallback.core.events import (
 from fallback.locale import ntr, tr
 from fallback.tui import markup
 from fallback.tui.fold import Tick
+from fallback.tui.typeset import isolate
 from fallback.tui.views import BannerKind, BannerView, PersonView, Presence
 
 
@@ -81,7 +82,7 @@ def attachment(file: Attachment) -> str:
         parts.append(size(file.size))
     if not file.source:
         parts.append(tr("not in the export"))
-    return f"{glyph} " + " · ".join(parts)
+    return f"{glyph} " + " · ".join(isolate(part) for part in parts)
 
 
 def _kind(kind: MediaKind) -> tuple[str, str]:
@@ -133,8 +134,8 @@ def system(event: Membership | GroupChange | Notice) -> str:
 
 
 def _membership(event: Membership) -> str:
-    who = name_of(event.sender)
-    members = tr(", ").join(name_of(one) for one in event.members) or who
+    who = isolate(name_of(event.sender))
+    members = tr(", ").join(isolate(name_of(one)) for one in event.members) or who
     match event.change:
         case MembershipChange.CREATED:
             return tr("{who} created the group", who=who)
@@ -159,10 +160,10 @@ def _membership(event: Membership) -> str:
 
 
 def _setting(event: GroupChange) -> str:
-    who = name_of(event.sender)
+    who = isolate(name_of(event.sender))
     match event.setting:
         case Setting.SUBJECT:
-            return tr("{who} named the group “{value}”", who=who, value=event.value)
+            return tr("{who} named the group “{value}”", who=who, value=isolate(event.value))
         case Setting.DESCRIPTION:
             return tr("{who} changed the description", who=who)
         case Setting.ICON:

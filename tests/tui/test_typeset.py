@@ -79,6 +79,16 @@ def test_an_isolated_part_keeps_its_order_in_the_other_direction():
     assert "4 votes" in painted(Mode.APP, f"الآن {isolate('4 votes')}", 20)
 
 
+def test_what_is_joined_to_a_line_keeps_its_place():
+    for mode, shown in (
+        (Mode.APP, "Call ﺪﻤﺣﺍ 14:05"),
+        (Mode.TERMINAL, "\u2066Call احمد\u200e 14:05\u2069\u200e"),
+    ):
+        typesetter = Typesetter(mode)
+        line = typesetter.join(typesetter.fit([("Call احمد", PLAIN)], 20), [(" 14:05", PLAIN)])
+        assert "".join(segment.text for segment in typesetter.paint(line, line.width)) == shown
+
+
 def test_markup_becomes_style_and_unbalanced_marks_stay():
     assert runs("a *b* c", PLAIN) == [("a ", PLAIN), ("b", BOLD), (" c", PLAIN)]
     assert (

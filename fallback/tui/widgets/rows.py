@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from fallback.core.events import Message, Origin, Poll
+from fallback.core.events import GroupChange, Membership, Message, Notice, Origin, Poll
 from fallback.locale import active, ntr, tr
 from fallback.tui import markup, words
 from fallback.tui.fold import Entry, Tick, starts_group
@@ -50,7 +50,7 @@ class RowPainter:
         if isinstance(entry.event, Message):
             lines += self._message(entry, entry.event, around)
         else:
-            lines += self._system(words.system(entry.event), around.selected)
+            lines += self._system(entry.event, around.selected)
         return [Strip(line, self.width) for line in lines]
 
     def estimate(self, entry: Entry, previous: Entry | None) -> int:
@@ -92,10 +92,14 @@ class RowPainter:
             Segment("─" * (spare - left), self.base + style),
         ]
 
-    def _system(self, text: str, selected: bool) -> list[list[Segment]]:
+    def _system(self, event: Membership | GroupChange | Notice, selected: bool) -> list[list[Segment]]:
         style = self.look("system")
         fill = self.base + self.look("selected") if selected else self.base
-        lines = self.typesetter.wrap(markup.runs(text, style), self.width - 6)
+        runs = markup.runs(words.system(event), style)
+        if isinstance(event, Notice) or event.text:
+            lines = self.typesetter.wrap(runs, self.width - 6)
+        else:
+            lines = self.typesetter.wrap(runs, self.width - 6, rtl=active().rtl, forced=True)
         return [self.typesetter.paint(line, self.width, align="center", fill=fill) for line in lines]
 
     # ── messages ────────────────────────────────────────────────────────────────────────────────
@@ -158,7 +162,7 @@ class RowPainter:
             lines.append(self._fit([("↪ " + tr("Forwarded"), self.look("dim"))], inner, rtl=rtl))
         if event.attachment:
             chip = [(words.attachment(event.attachment), self.look("chip"))]
-            lines += self.typesetter.wrap(chip, inner, rtl=rtl)
+            lines += self.typesetter.wrap(chip, inner, rtl=rtl, forced=True)
         if event.location:
             lines += self._location(event, inner, rtl=rtl)
         if event.poll:
@@ -172,8 +176,8 @@ class RowPainter:
         if place is None:
             return []
         name = ", ".join(part for part in (place.name, place.address) if part) or tr("Location")
-        chip = f"📍 {name} · {place.latitude:.5f}, {place.longitude:.5f}"
-        return self.typesetter.wrap([(chip, self.look("chip"))], inner, rtl=rtl)
+        chip = f"📍 {isolate(name)} · {place.latitude:.5f}, {place.longitude:.5f}"
+        return self.typesetter.wrap([(chip, self.look("chip"))], inner, rtl=rtl, forced=True)
 
     def _poll(self, entry: Entry, poll: Poll, inner: int, *, rtl: bool) -> list[Line]:
         lines = self.typesetter.wrap([("📊 " + poll.question, Style(bold=True))], inner, rtl=rtl)
@@ -205,11 +209,9 @@ class RowPainter:
             looks = {Tick.READ: "read", Tick.FAILED: "failed"}.get(mark, "dim")
             parts.append((" " + words.TICKS[mark], self.look(looks)))
         last = body[-1]
-        tail = self.typesetter.glyphs(parts, rtl=rtl)
         if last.width + width_of(parts) <= inner:
-            tail = [glyph._replace(level=int(rtl) if not glyph.level else glyph.level) for glyph in tail]
-            return [*body[:-1], Line((*last.glyphs, *tail), rtl)]
-        return [*body, Line(tuple(tail[2:]), rtl)]
+            return [*body[:-1], self.typesetter.join(last, parts)]
+        return [*body, self._fit(parts[1:], inner, rtl=rtl)]
 
     def _barred(self, line: Line, entry: Entry, *, rtl: bool, selected: bool) -> list[Segment]:
         fill = self.base + self.look("selected") if selected else self.base
