@@ -71,8 +71,8 @@ async def take(store: Store, event: Canonical, route: Route, told: Told) -> None
 
 async def _echo(store: Store, portal: PortalId, event: Event) -> bool:
     ours = await store.is_ours(portal, event.id, MATRIX)
-    return (
-        ours or (bool(event.transaction) and await store.is_ours(portal, SourceId(event.transaction), MATRIX))
+    return ours or (
+        bool(event.transaction) and await store.is_ours(portal, SourceId(event.transaction), MATRIX)
     )
 
 

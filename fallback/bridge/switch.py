@@ -34,7 +34,13 @@ class Switch:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, *, target: str, link: Callable[[Portal], str], ring: Callable[[], None]
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        target: str,
+        link: Callable[[Portal], str],
+        ring: Callable[[], None],
     ) -> None:
         self.store = store
         self.clock = clock
@@ -84,14 +90,21 @@ class Switch:
                 )
                 delivery = self._delivery(portal, event, self.target)
                 await self.store.record(portal.id, event, [delivery], replaces=[one.id for one in waiting])
-            await self._tell(portal, f"outage-{outage.since}-back", announce.back(minutes, len(waiting)), announce.BACK)
+            await self._tell(
+                portal, f"outage-{outage.since}-back", announce.back(minutes, len(waiting)), announce.BACK
+            )
         self.outage = None
         await self.store.put(KEY, None)
         self.ring()
 
     async def _tell(self, portal: Portal, name: str, text: str, topic: str) -> None:
         event = Notice(
-            id=SourceId(name), chat=portal.chat, at=self.clock.now(), origin=Origin.MATRIX, text=text, topic=topic
+            id=SourceId(name),
+            chat=portal.chat,
+            at=self.clock.now(),
+            origin=Origin.MATRIX,
+            text=text,
+            topic=topic,
         )
         await self.store.record(portal.id, event, [self._delivery(portal, event, MATRIX)])
 
