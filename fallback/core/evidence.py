@@ -233,6 +233,7 @@ class Memory:
             stalls=stalls,
             drops=self._newest(Kind.SESSION)[1],
             inbound=self._newest(Kind.INBOUND)[0],
+            echo=max(stalls, self._newest(Kind.CHAT)[1], self._newest(Kind.PEER)[1], self.votes.newest_down),
             hint=any(
                 track.word is Word.BAD and track.fresh(now) for track in self.tracks[Kind.HINT].values()
             ),

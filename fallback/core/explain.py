@@ -4,6 +4,8 @@ from fallback.core.evidence import Evidence, Peers
 from fallback.core.surroundings import Network
 from fallback.core.tracks import Level
 
+RECENT = 300.0
+"""Seconds for which a single failure is worth a word."""
 _TROUBLES = {
     "logged_out": "the linked device was logged out",
     "stream_replaced": "another program took over the linked device",
@@ -23,8 +25,12 @@ def signs(e: Evidence) -> list[str]:
         found.append("messages are not acknowledged")
     elif e.sends is Level.PARTIAL:
         found.append("some messages fail or are slow")
+    elif e.fails > 0.0 and e.at - e.fails <= RECENT:
+        found.append("a message has failed")
     if e.receipts >= Level.PARTIAL:
         found.append("members' phones do not confirm delivery")
+    elif e.stalls > 0.0 and e.at - e.stalls <= RECENT:
+        found.append("some phones have not confirmed delivery")
     if e.webhook is Level.BAD:
         found.append("webhooks have stopped")
     if e.names_gone:

@@ -8,6 +8,9 @@ from fallback.core.evidence import Evidence, Peers
 from fallback.core.surroundings import Network
 from fallback.core.tracks import Level
 
+RECENT = 300.0
+"""Seconds in which bad signs of two families belong together."""
+
 
 def vetoed(e: Evidence) -> bool:
     """Tell whether members contradict an outage: it works on two phones at least, and on more than it fails."""
@@ -28,6 +31,12 @@ def hold(e: Evidence) -> float | None:
     if e.ups and e.ups >= e.downs:
         need = max(480.0, need)
     return 2 * need if e.network is Network.IMPAIRED else need
+
+
+def _echoed(e: Evidence) -> bool:
+    """Tell whether a send failed lately, and another family had a bad sign in the same minutes."""
+    both = min(e.fails, e.echo)
+    return both > 0.0 and e.at - both <= RECENT
 
 
 def soft(e: Evidence) -> bool:
@@ -52,7 +61,7 @@ def soft(e: Evidence) -> bool:
         or Level.BAD in (e.receipts, e.webhook, e.relay_edge, e.phone_edge)
         or e.chat_streak >= 3
         or (e.receipts is Level.PARTIAL and e.fails > e.acks)
-        or (min(e.fails, e.echo) > 0.0 and e.at - min(e.fails, e.echo) <= 300.0)
+        or _echoed(e)
         or e.names_gone
         or e.barred
         or e.silent

@@ -12,8 +12,6 @@ JUDGED_FOR = 600.0
 """Seconds for which a message says something."""
 ENOUGH = 0.3
 """Share of members whose phones must confirm."""
-FRESH = 600.0
-"""Seconds for which a message from outside proves that they come in."""
 
 Feed = Callable[[Sample], None]
 
@@ -87,12 +85,12 @@ class InboundProbe:
     def __init__(self, clock: Clock, *, name: str = "cloud.webhook") -> None:
         self.name = name
         self._clock = clock
-        self._received = 0.0
+        self._received = False
         self._owed = 0.0
 
     def received(self) -> None:
         """Note that something came in."""
-        self._received = self._clock.now() / 1000
+        self._received = True
         self._owed = 0.0
 
     def owed(self) -> None:
@@ -100,9 +98,8 @@ class InboundProbe:
         self._owed = self._owed or self._clock.now() / 1000
 
     async def sample(self) -> Sample:
-        """Judge the age of what came last."""
+        """Tell whether anything came since the last look, or is overdue."""
         now = self._clock.now() / 1000
-        if self._owed and now - self._owed > DELIVERY_TAKES:
-            return Sample(at=now, probe=self.name, outcome="stale")
-        fresh = self._received and now - self._received <= FRESH
-        return Sample(at=now, probe=self.name, outcome="fresh" if fresh else "quiet")
+        came, self._received = self._received, False
+        overdue = self._owed and now - self._owed > DELIVERY_TAKES
+        return Sample(at=now, probe=self.name, outcome="fresh" if came else "stale" if overdue else "quiet")
