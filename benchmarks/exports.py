@@ -107,7 +107,9 @@ def _compare(
     told = ", ".join(f"{p} {s:.0f} MB/s" if isinstance(s, float) else f"{p} {s}" for p, s in speeds.items())
     ratio = mine / max(figures) if figures else mine
     detail = f"{mine:.0f} MB/s of {megabytes:.0f} MB; {told or 'no peer here'}"
-    return found, Row(name=f"export, {name}, against the fastest peer", ratio=ratio, goal=">= 1", detail=detail)
+    return found, Row(
+        name=f"export, {name}, against the fastest peer", ratio=ratio, goal=">= 1", detail=detail
+    )
 
 
 def _memory(found: dict[str, float], name: str, count: int) -> Row:
@@ -124,9 +126,14 @@ def _inspection(scratch: Path) -> Row:
     bare = _best([sys.executable, "-c", _BARE], path, 3)
     assert mine is not None
     assert bare is not None
-    detail = f"{mine['seconds']:.2f} s against {bare['seconds']:.2f} s to unpack, split and build ({size:.1f} MB)"
+    detail = (
+        f"{mine['seconds']:.2f} s against {bare['seconds']:.2f} s to unpack, split and build ({size:.1f} MB)"
+    )
     return Row(
-        name="inspect, 40,000 messages zipped", ratio=mine["seconds"] / bare["seconds"], goal="<= 1.5", detail=detail
+        name="inspect, 40,000 messages zipped",
+        ratio=mine["seconds"] / bare["seconds"],
+        goal="<= 1.5",
+        detail=detail,
     )
 
 

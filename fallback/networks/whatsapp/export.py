@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -24,6 +25,9 @@ from fallback.networks.whatsapp.survey import Problem
 from fallback.networks.whatsapp.systems import YOU
 from fallback.text import sanitise_name
 
+_GAP: Final = 14 * 86400
+"""Seconds of silence that a report names."""
+
 
 class Totals(msgspec.Struct):
     """What a whole reading of an export counts.
@@ -32,6 +36,7 @@ class Totals(msgspec.Struct):
         people: label -> records of that person, system lines not counted.
         found, missing: names of media that the export holds, and of those that it names and does not hold.
         omitted: media that WhatsApp left out.
+        gaps: long silences, as pairs of local moments.
     """
 
     kinds: Counter[str] = msgspec.field(default_factory=Counter)
@@ -40,6 +45,7 @@ class Totals(msgspec.Struct):
     found: int = 0
     missing: list[str] = msgspec.field(default_factory=list)
     omitted: int = 0
+    gaps: list[tuple[int, int]] = msgspec.field(default_factory=list)
     first: int = 0
     last: int = 0
     records: int = 0
@@ -155,10 +161,14 @@ class Export:
     def _walk(self) -> None:
         """Read the whole file once for its totals and its group."""
         totals, state, mine = Totals(), GroupState(), Counter[str]()
+        latest = 0
         for record in self._reader.records():
             totals.records += 1
             if totals.records == 1:
                 totals.first = record.stamp
+            elif record.stamp - latest > _GAP:
+                totals.gaps.append((latest, record.stamp))
+            latest = max(latest, record.stamp)
             totals.last = record.stamp
             totals.kinds[record.kind] += 1
             if record.system is not None:

@@ -40,6 +40,7 @@ _SPACE_BYTES = rb"(?: |\xc2\xa0|\xe2\x80[\xaf\x87-\x8a]|\xe3\x80\x80)"
 _PERIOD_BYTES = rb"[^\n\[\]0-9]{1,40}?"
 _SENDER_BYTES = rb"(?:([^:\r\n]+):(?: |(?=\r?\n)))?"
 _PERIOD = "\0"
+_ENOUGH: Final = 250
 _PERIOD_WORDS: Final = MORNING | AFTERNOON | NOON | NIGHT
 
 
@@ -108,11 +109,15 @@ def learn(lines: list[bytes]) -> Header | None:
     heads: dict[Shape, Counter[str]] = {}
     samples: dict[Shape, list[tuple[str, str]]] = {}
     first = True
+    seen: list[tuple[Shape, str, tuple[str, str]]] = []
     for line in lines:
         found = candidate(line)
         if found is None:
             first = first and not line.strip()
             continue
+        if len(seen) >= _ENOUGH:
+            break
+        seen.append(found)
         shape, head, when = found
         counts[shape] += 4 if first else 1
         first = False
@@ -127,7 +132,7 @@ def learn(lines: list[bytes]) -> Header | None:
         words, shape = _unknown_words(shape, twin, samples)
     loose = _pattern(shape)
     exact = loose if twin else _exact(heads[shape], shape) or loose
-    return Header(shape=shape, exact=exact, loose=loose, words=words, seen=counts.total())
+    return Header(shape=shape, exact=exact, loose=loose, words=words, seen=len(seen))
 
 
 def candidate(line: bytes) -> tuple[Shape, str, tuple[str, str]] | None:
@@ -139,7 +144,11 @@ def candidate(line: bytes) -> tuple[Shape, str, tuple[str, str]] | None:
     if len(line) < 10:
         return None
     raw = line[:200].decode("utf-8", "replace")
-    zero = next((zero for zero in _ZEROS if any(zero <= ord(c) < zero + 10 for c in raw[:12])), 48)
+    zero = (
+        48
+        if raw[:14].isascii()
+        else next((zero for zero in _ZEROS if any(zero <= ord(c) < zero + 10 for c in raw[:12])), 48)
+    )
     text = normalise(raw[:110]).lstrip(" ") if raw[0] != " " else normalise(raw[:110])
     for pattern, starts_with_time in _CANDIDATES:
         match = pattern.match(text)

@@ -1,5 +1,6 @@
 """Turns the date and time of a header into a local moment, in every calendar that phones use."""
 
+import functools
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
@@ -17,6 +18,7 @@ FIRST_YEAR: Final = 2009
 """The year in which WhatsApp appeared: an earlier one is a misreading."""
 
 
+@functools.lru_cache(1 << 14)
 def fields(text: str) -> tuple[tuple[int, int, int], int]:
     """Read the three numbers of a date; an era becomes its Gregorian year.
 
@@ -24,7 +26,8 @@ def fields(text: str) -> tuple[tuple[int, int, int], int]:
         The numbers as they stand, and the index of the field with an era or four digits, or -1.
     """
     numbers, year = [], -1
-    for i, (era, digits) in enumerate(_NUMBER.findall(normalise(text))[:3]):
+    plain = text if text.isascii() else normalise(text)
+    for i, (era, digits) in enumerate(_NUMBER.findall(plain)[:3]):
         value = int(digits)
         if era in _ERAS:
             value, year = value + _ERAS[era], i

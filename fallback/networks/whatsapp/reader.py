@@ -120,6 +120,10 @@ class Reader:
             known = bodies.known_edited(text)
             if known is not None:
                 return self._edited(stamp, name, text, known)
+        if self._ios and text[:1] in ("\u200e", "\u200f") and text.startswith(name, 1):
+            said = systems.understand(text, self.survey.language)
+            if said.kind != "other":
+                return self._system(stamp, name, text, said)
         found = bodies.understand(text, self.survey.markers)
         if found is None:
             if self._ios and text[:1] in ("\u200e", "\u200f") and self._app_wrote(name, text):

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, Final
 
 from fallback.errors import UsageError
@@ -13,7 +12,6 @@ from fallback.networks.whatsapp.moments import iso
 from fallback.networks.whatsapp.people import name_kind
 from fallback.networks.whatsapp.record import Record
 
-_GAP: Final = 14 * 86400
 _SHOWN: Final = 12
 
 
@@ -73,7 +71,7 @@ def lines(export: Export) -> Iterator[str]:
         yield f"                and {len(totals.people) - _SHOWN:,} more"
     if export.me.name or export.me.phone:
         yield f"  you         {export.me.name or export.me.phone}"
-    for start, end in islice(gaps(export), 5):
+    for start, end in totals.gaps[:5]:
         yield f"  gap         nothing from {iso(start)[:10]} to {iso(end)[:10]}"
     if export.problems:
         yield f"  not read    {len(export.problems):,} places; their text stays in the message before"
@@ -90,15 +88,6 @@ def _order(export: Export) -> str:
 
 def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.most_common())
-
-
-def gaps(export: Export) -> Iterator[tuple[int, int]]:
-    """Give the long silences: pairs of local moments."""
-    last = 0
-    for record in export.records():
-        if last and record.stamp - last > _GAP:
-            yield last, record.stamp
-        last = max(last, record.stamp)
 
 
 def together(exports: list[Export]) -> str:

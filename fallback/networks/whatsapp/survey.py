@@ -102,13 +102,24 @@ class Source:
         """Say whether a date exists in any order, and a time at all."""
         seconds = self.seconds.get(time)
         if seconds is None:
-            seconds = to_seconds(time.decode("utf-8", "replace"), self.layout.header.words)
+            seconds = _plain_seconds(time)
+            if seconds < 0:
+                seconds = to_seconds(time.decode("utf-8", "replace"), self.layout.header.words)
             self.seconds[time] = seconds
         known = self._exists.get(day)
         if known is None:
             numbers = fields(day.decode("utf-8", "replace"))[0]
             known = self._exists[day] = any(to_day(numbers, order, self.year) >= 0 for order in ORDERS)
         return known and seconds >= 0
+
+
+def _plain_seconds(time: bytes) -> int:
+    """Read ``HH:MM`` and ``HH:MM:SS`` in ASCII digits; -1 for all else."""
+    parts = time.split(b":")
+    if not (2 <= len(parts) <= 3 and all(map(bytes.isdigit, parts))):
+        return -1
+    hour, minute, second = (*map(int, parts), 0)[:3]
+    return hour * 3600 + minute * 60 + second if hour < 24 and minute < 60 and second < 60 else -1
 
 
 def look(source: Source, date_order: str | None) -> Survey:
@@ -183,15 +194,17 @@ def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
     """Find the app's language by its fixed wordings and system lines."""
     votes: Counter[str] = survey.languages
     lines = 0
-    for label, body in talk:
-        if len(body) < 300:
-            text = body.decode("utf-8", "replace")
-            token = tokens().get(fold(text.partition("\n")[0])) if len(text) < 160 else None
+    for number, (label, body) in enumerate(talk):
+        if number > 1000 and sum(votes.values()) > 100:
+            break
+        if len(body) < 160 or body[:1] == b"<":
+            text = body[:400].decode("utf-8", "replace").partition("\n")[0]
+            token = tokens().get(fold(text))
             if token is not None:
                 votes.update(dict.fromkeys(token.languages, 3))
                 continue
         marked = body[:3] in _MARKS
-        if (label is None or (ios and marked)) and lines < 60:
+        if (label is None or (ios and marked)) and lines < 30:
             lines += 1
             line = body.decode("utf-8", "replace")
             found = systems.understand(line)
