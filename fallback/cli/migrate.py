@@ -2,11 +2,17 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fallback.cli.output import data, emit_json, progress, say
+
+if TYPE_CHECKING:
+    from fallback.core.events import Canonical
+    from fallback.core.migration import Plan, Verification
+    from fallback.core.ports import Portal
+    from fallback.paths import Profile
 
 
 @click.command("migrate")
@@ -53,49 +59,28 @@ async def _migrate(
     me: str | None,
 ) -> None:
     from fallback import compose
-    from fallback.bridge.migrate import Migration
     from fallback.cli.plan import describe, result
     from fallback.errors import FallbackError
-    from fallback.networks.whatsapp.archive import open_export
     from fallback.networks.whatsapp.export import read_export
     from fallback.paths import Profile
 
     where = Profile(profile)
     config = compose.settings(where)
-    zone = timezone or config.whatsapp.timezone or None
     say(f"reading {path.name}")
-    export = read_export(path, date_order=date_order, timezone=zone, me=me)
+    export = read_export(
+        path, date_order=date_order, timezone=timezone or config.whatsapp.timezone or None, me=me
+    )
     events = list(export.events)
     plan = compose.planned(export, events, config.homeserver.server_name)
-    if not as_json or only_plan or dry_run:
-        for line in describe(plan):
-            say(line) if as_json else data(line)
     if only_plan or dry_run:
-        if dry_run and not as_json:
-            _show_steps(plan, events)
-        if as_json:
-            emit_json({"plan": plan})
+        _show(plan, events if dry_run else [], as_json=as_json)
         return
+    for line in describe(plan):
+        say(line)
     if not (yes or resume or as_json) and not click.confirm("Do this?", err=True):
         say("nothing was changed")
         return
-    async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
-        say(f"homeserver on {server.url}")
-        with progress("importing", len(events)) as advance, open_export(path) as media:
-            run = Migration(
-                plan, side, store, server_name=server.server_name,
-                progress=lambda step, _done, _total: advance() if step == "messages" else None,
-            )  # fmt: skip
-            try:
-                portal = await run.run(events, media)
-            except asyncio.CancelledError:
-                say("stopped; the same command goes on from here")
-                raise
-            except FallbackError as error:
-                error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
-                raise
-        await server.analyze()
-        check = await run.check(portal, events)
+    portal, check = await _apply(where, path, plan, events)
     if as_json:
         emit_json(
             {"plan": plan, "room": portal.room, "verification": check, "differences": check.differences}
@@ -109,13 +94,52 @@ async def _migrate(
         )
 
 
-def _show_steps(plan: Any, events: list[Any]) -> None:
+async def _apply(
+    where: "Profile", path: Path, plan: "Plan", events: "list[Canonical]"
+) -> "tuple[Portal, Verification]":
+    """Carry the plan out on the managed homeserver, and read the room back."""
+    from fallback import compose
+    from fallback.bridge.migrate import Migration
+    from fallback.errors import FallbackError, HomeserverError
+    from fallback.networks.whatsapp.archive import open_export
+
+    async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
+        say(f"homeserver on {server.url}")
+        with progress("importing", len(events)) as advance, open_export(path) as media:
+
+            def told(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the protocol's names
+                if step == "messages":
+                    advance()
+
+            run = Migration(plan, side, store, server_name=server.server_name, progress=told)
+            try:
+                portal = await run.run(events, media)
+            except asyncio.CancelledError:
+                say("stopped; the same command goes on from here")
+                raise
+            except FallbackError as raised:
+                error = raised if server.alive else HomeserverError("the homeserver died during the import")
+                error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
+                raise error from raised
+        await server.analyze()
+        return portal, await run.check(portal, events)
+
+
+def _show(plan: "Plan", events: "list[Canonical]", *, as_json: bool) -> None:
+    """Print the plan, and the steps of a dry run."""
+    from fallback.cli.plan import describe
     from fallback.core.migration import kind_of, timeline
 
-    data(f"would make the room #{plan.room.alias}")
-    for one in plan.people:
-        data(f"would register {one.ghost} as {one.person.name!r} and let it join")
-    for event in timeline(events):
-        data(
-            f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}"
-        )
+    steps = [f"would make the room #{plan.room.alias}"] if events else []
+    steps += [
+        f"would register {one.ghost} as {one.person.name!r} and let it join" for one in plan.people if events
+    ]
+    steps += [
+        f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}"
+        for event in timeline(events)
+    ]
+    if as_json:
+        emit_json({"plan": plan, "steps": steps} if steps else {"plan": plan})
+        return
+    for line in [*describe(plan), *steps]:
+        data(line)
