@@ -87,7 +87,7 @@ async def look_once(settings: "Settings", *, as_json: bool) -> None:
         else:
             data(f"{sample.probe:<14} {sample.outcome:<14} {sample.latency_ms or 0:>8.0f} ms")
     signs = detector.explain(clock.now() / 1000)
-    say("; ".join(signs) + "." if signs else "Nothing is wrong.")
+    say("; ".join(signs).rstrip(".") + "." if signs else "Nothing is wrong.")
 
 
 async def look_on(settings: "Settings", *, as_json: bool) -> None:

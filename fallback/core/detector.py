@@ -13,6 +13,8 @@ from fallback.core.health import Cause, Health, Sample, State
 from fallback.core.surroundings import Network
 from fallback.core.tracks import Level
 
+CUT_OFF = (Network.FAILING, Network.CAPTIVE, Network.SILENT)
+"""Our own network is such that nothing can be said."""
 WIDE_LAG = 60.0
 """Seconds for which the phones' way has failed by the time that this is sure."""
 
@@ -110,7 +112,7 @@ class Detector:
         if self._forced or self._is_quiet(at):
             return None
         network = self._memory.network(at).network
-        if network in (Network.FAILING, Network.CAPTIVE, Network.SILENT):
+        if network in CUT_OFF:
             return self._cut_off(network, at)
         e = self._look(at)
         match self.health.state:
@@ -128,6 +130,8 @@ class Detector:
     def explain(self, at: float) -> tuple[str, ...]:
         """List the bad and good signs of this moment, for a live view."""
         e = self._look(at)
+        if e.network in CUT_OFF:
+            return (explain.cut_off(e.network, e),)
         return (*explain.barriers(e), *explain.signs(e), *explain.comforts(e))
 
     def _look(self, at: float) -> Evidence:

@@ -107,7 +107,7 @@ async def resolve(
         try:
             async with asyncio.timeout(deadline):
                 answer = await ask(resolver, name, deadline, session)
-        except (OSError, TimeoutError, aiohttp.ClientError, ValueError, struct.error):
+        except (OSError, EOFError, TimeoutError, aiohttp.ClientError, ValueError, struct.error):
             continue
         if answer.addresses:
             return answer.addresses[0]

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from fallback.probes.dns import Answer, DnsProbe, judge, parse, query, resolve
 from fallback.probes.settings import Resolver, system_resolver
-from fallback.simulator.endpoints import ADDRESS, Fault, answered
+from fallback.simulator.endpoints import ADDRESS, Endpoint, Fault, answered
 
 HOST = "web.whatsapp.com"
 
@@ -61,6 +61,17 @@ async def test_an_address_comes_from_the_first_resolver_that_answers(endpoints, 
     alive = Resolver("sys", "127.0.0.1", endpoints.dns.port)
     assert await resolve([dead, alive], HOST, 1.0, session) == ADDRESS
     assert await resolve([dead], HOST, 1.0, session) == ""
+
+
+async def test_a_resolver_that_hangs_up_is_passed_over(endpoints, session):
+    async def hang_up(reader, writer):
+        await reader.read(1)
+
+    rude = Endpoint(hang_up)
+    await rude.start()
+    resolvers = [Resolver("rude", "127.0.0.1", rude.port), Resolver("sys", "127.0.0.1", endpoints.dns.port)]
+    assert await resolve(resolvers, HOST, 1.0, session) == ADDRESS
+    await rude.close()
 
 
 def test_an_address_outside_the_known_networks_is_bogus():
