@@ -15,8 +15,10 @@ from textual.screen import Screen
 
 from fallback import locale
 from fallback.config import Interface
+from fallback.errors import FallbackError
 from fallback.locale import tr
 from fallback.tui.looks import looks
+from fallback.tui.screens.finding import windows
 from fallback.tui.screens.main import MainScreen
 from fallback.tui.session import Session
 from fallback.tui.setting import Setting
@@ -122,6 +124,11 @@ class ClientApp(App[None]):
     def say(self, text: str) -> None:
         """Show a short note, set as the terminal needs it."""
         self.notify(self.setting.typesetter.text(text), timeout=3, markup=False)
+
+    def complain(self, error: FallbackError) -> None:
+        """Say what went wrong and what to do next, until the person has read it."""
+        lines = [("⚠", error.message), *([("→", error.hint)] if error.hint else [])]
+        self.push_screen(windows().Reader(self.setting, tr("That did not work"), lines))
 
     def _tell_terminal(self) -> None:
         """Turn a terminal's own bidi off where we reorder, on where it shall."""

@@ -59,7 +59,13 @@ class Session(Protocol):
         """Say how all of it stands."""
         ...
 
-    async def send(self, portal: PortalId, text: str, reply_to: SourceId | None = None) -> None:
+    async def send(
+        self,
+        portal: PortalId,
+        text: str,
+        reply_to: SourceId | None = None,
+        mentions: Sequence[Identity] = (),
+    ) -> None:
         """Write a message; it is in the timeline when this returns."""
         ...
 
@@ -260,9 +266,15 @@ class StoreSession:
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────
 
-    async def send(self, portal: PortalId, text: str, reply_to: SourceId | None = None) -> None:
+    async def send(
+        self,
+        portal: PortalId,
+        text: str,
+        reply_to: SourceId | None = None,
+        mentions: Sequence[Identity] = (),
+    ) -> None:
         """Write a message: recorded with its delivery in one transaction, so it shows at once."""
-        await self._say(portal, Message, text=sanitise(text), reply_to=reply_to)
+        await self._say(portal, Message, text=sanitise(text), reply_to=reply_to, mentions=tuple(mentions))
 
     async def react(self, portal: PortalId, target: SourceId, key: str) -> None:
         """Put an emoji under a message."""

@@ -6,6 +6,7 @@ from fallback.core.events import Origin
 from fallback.core.health import Health, State
 from fallback.core.ids import SourceId
 from fallback.core.outbox import Wedge
+from fallback.errors import AuthError, StoreError
 from fallback.tui.screens.dialogs import Menu, Picker, Reader
 from fallback.tui.typeset import Mode
 from fallback.tui.widgets.composer import Composer
@@ -131,6 +132,42 @@ async def test_typing_while_a_message_is_selected_goes_to_the_composer(hand):
     assert hand.composer.text == "z"
     assert hand.composer.has_focus
     assert hand.timeline.selected is None
+
+
+async def test_an_at_sign_offers_names_and_tab_takes_one(hand):
+    await hand.press(*"ask @had")
+    await hand.settle()
+    assert "Tab: @Sara Haddad" in hand.see()
+    await hand.press("tab", *"now", "enter")
+    await hand.settle()
+    assert hand.entry.text == "ask @Sara Haddad now"
+    assert [who.name for who in hand.entry.event.mentions] == ["Sara Haddad"]
+    assert hand.composer.has_focus
+
+
+async def test_what_the_store_refuses_stays_in_the_composer(hand):
+    async def full(*_args, **_more):
+        raise StoreError("there is no space left", "Free some space.")
+
+    hand.session.send = full
+    await hand.press(*"dear", "enter")
+    await hand.settle()
+    assert hand.composer.text == "dear"
+    assert "there is no space left" in hand.see()
+    assert "Free some space." in hand.see()
+
+
+async def test_a_refused_account_is_said_and_the_client_goes_on():
+    async def refused():
+        raise AuthError("the token was refused", "Sign in again.")
+
+    one = await session(connecting=refused)
+    client = app(one)
+    async with client.run_test(size=(100, 30)) as pilot:
+        for _ in range(4):
+            await pilot.pause()
+        assert "the token was refused" in screen(client)
+        assert client.is_running
 
 
 async def test_escape_never_loses_what_was_written(hand):

@@ -1,4 +1,4 @@
-"""The main screen: brings a session's values to the widgets and the widgets' wishes to the session."""
+"""The main screen: brings a session's values to the widgets, and what the keys ask to the session."""
 
 import asyncio
 from typing import ClassVar, assert_never
@@ -7,16 +7,15 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
-from fallback.core.events import Message
 from fallback.core.ids import PortalId, SourceId
+from fallback.errors import FallbackError
 from fallback.locale import tr
-from fallback.tui import words
 from fallback.tui.commands import commands
-from fallback.tui.fold import Entry, Thread
+from fallback.tui.fold import Thread
 from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
 from fallback.tui.screens.finding import Finding
+from fallback.tui.screens.writing import Writing
 from fallback.tui.session import Session
 from fallback.tui.setting import Setting
 from fallback.tui.views import GroupView
@@ -31,7 +30,7 @@ NARROW = 80
 """Columns below which there is one pane."""
 
 
-class MainScreen(Finding, Screen[None]):
+class MainScreen(Finding, Writing):
     """Groups, timeline, composer, banner and people."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,16 +47,10 @@ class MainScreen(Finding, Screen[None]):
     ]
 
     def __init__(self, session: Session, setting: Setting) -> None:
-        super().__init__(classes="-in-chat -rtl" if setting.rtl else "-in-chat")
-        self.session = session
-        self.setting = setting
-        self.current: PortalId | None = None
-        self.replying: SourceId | None = None
-        self.editing: SourceId | None = None
+        super().__init__(session, setting, classes="-in-chat -rtl" if setting.rtl else "-in-chat")
         self._dirty: set[Change] = set()
         self._wake = asyncio.Event()
         self._older: int | None = None
-        self._draft = ""
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; docks mirror them in Arabic."""
@@ -76,7 +69,7 @@ class MainScreen(Finding, Screen[None]):
         """Paint from the store; the network comes after the first frame."""
         await self.client.load_preferences()
         self.set_class(self.setting.rtl, "-rtl")
-        self.query_one("#composer", Composer).focus()
+        self.composer.focus()
         groups = await self.session.groups()
         if groups:
             await self.open_group(groups[0].portal, among=groups)
@@ -89,7 +82,13 @@ class MainScreen(Finding, Screen[None]):
 
     def _connect(self) -> None:
         self.client.first_frame_shown()
-        self.run_worker(self.session.connect(), group="session", exit_on_error=True)
+        self.run_worker(self._go_online(), group="session", exit_on_error=True)
+
+    async def _go_online(self) -> None:
+        try:
+            await self.session.connect()
+        except FallbackError as error:
+            self.client.complain(error)
 
     def on_resize(self, event: events.Resize) -> None:
         """Show one pane where two don't fit."""
@@ -167,33 +166,21 @@ class MainScreen(Finding, Screen[None]):
             among: the groups, where the caller has them already.
         """
         if portal != self.current:
-            await self._keep_draft()
+            await self.keep_draft()
             self.current = portal
             rows = await self.session.timeline(portal, 0, PAGE)
             thread = Thread(self.session.me)
             thread.merge(rows)
             self._older = None
             self.query_one(Timeline).show(thread, unread_after=await self.session.read_up_to(portal))
-            self._write("", reply=None, edit=None)
-            self._draft = await self.session.get(f"draft.{portal}")
-            self.query_one("#composer", Composer).load(self._draft)
+            await self.take_up_draft(portal)
             self._list(await self.session.groups() if among is None else among)
             await self._show_people(portal)
         self.set_class(True, "-in-chat")
         self.set_class(False, "-in-list")
-        self.query_one("#composer", Composer).focus()
+        self.composer.focus()
         if at is not None:
             await self._go_to(at)
-
-    async def _keep_draft(self) -> None:
-        if self.current is not None and self._draft != await self.session.get(f"draft.{self.current}"):
-            await self.session.put(f"draft.{self.current}", self._draft)
-
-    @on(Composer.Changed, "#composer")
-    def note_draft(self) -> None:
-        """Remember what is being written; it is kept when the group or the client is left."""
-        if self.editing is None:
-            self._draft = self.query_one("#composer", Composer).text
 
     @on(Timeline.OlderWanted)
     async def read_older(self) -> None:
@@ -214,47 +201,6 @@ class MainScreen(Finding, Screen[None]):
         if self.current and row and self.app.app_focus and self.app.screen is self:
             await self.session.mark_read(self.current, row)
 
-    # ── writing ─────────────────────────────────────────────────────────────────────────────────
-
-    @on(Composer.Submitted, "#composer")
-    async def send(self, event: Composer.Submitted) -> None:
-        """Send, or change the message that is being edited."""
-        if self.current is None:
-            return
-        portal, reply, edit = self.current, self.replying, self.editing
-        self.query_one("#composer", Composer).load("")
-        self._write("", reply=None, edit=None)
-        if edit is not None:
-            await self.session.edit(portal, edit, event.text)
-        else:
-            await self.session.send(portal, event.text, reply)
-            self.query_one(Timeline).to_bottom()
-        self._draft = ""
-        await self._keep_draft()
-
-    def _write(self, hint: str, *, reply: SourceId | None, edit: SourceId | None) -> None:
-        self.replying, self.editing = reply, edit
-        self.query_one(Hint).show(hint)
-
-    def start_reply(self, entry: Entry) -> None:
-        """Answer a message."""
-        name = tr("You") if entry.own else words.name_of(entry.sender)
-        text = words.snippet(entry.event, entry.text) if isinstance(entry.event, Message) else ""
-        self._write(tr("↩ Reply to {name}: {text}", name=name, text=text), reply=entry.id, edit=None)
-        self.to_composer()
-
-    def start_edit(self, entry: Entry) -> None:
-        """Change an own message."""
-        if entry.own and not entry.deleted:
-            self._write(tr("✎ Editing · Esc cancels"), reply=None, edit=entry.id)
-            self.query_one("#composer", Composer).load(entry.text)
-            self.to_composer()
-
-    def to_composer(self) -> None:
-        """Go back to writing."""
-        self.query_one(Timeline).select(None)
-        self.query_one("#composer", Composer).focus()
-
     @on(Timeline.Acted)
     async def act(self, event: Timeline.Acted) -> None:
         """Do what was asked with a message."""
@@ -262,21 +208,6 @@ class MainScreen(Finding, Screen[None]):
             self.ask_what(event.entry)
         else:
             await self.do(event.entry, event.action)
-
-    @on(Timeline.Left)
-    def go_on_writing(self, event: Timeline.Left) -> None:
-        """Go on writing with what was typed."""
-        composer = self.query_one("#composer", Composer)
-        composer.focus()
-        if event.typed:
-            composer.insert(event.typed)
-
-    @on(Composer.LeftUpwards)
-    def go_to_timeline(self) -> None:
-        """Go from the empty composer to the newest message."""
-        timeline = self.query_one(Timeline)
-        timeline.focus()
-        timeline.action_select(-1)
 
     @on(Groups.Opened)
     async def show_opened(self, event: Groups.Opened) -> None:
@@ -294,21 +225,23 @@ class MainScreen(Finding, Screen[None]):
         """Go one step back: selection, edit, people, list of groups."""
         if self.editing is not None or self.replying is not None:
             if self.editing is not None:
-                self.query_one("#composer", Composer).load("")
-            self._write("", reply=None, edit=None)
+                self.composer.load("")
+            self.intend("", reply=None, edit=None)
         elif self.has_class("-people"):
             await self.action_people()
         elif self.has_class("-narrow"):
             self.action_groups()
 
     def action_groups(self) -> None:
-        """Go to the list of groups, or back from it."""
+        """Put a suggested name in; else go to the list of groups, or back from it."""
+        if self.composer.has_focus and self.complete():
+            return
         groups = self.query_one(Groups)
         away = groups.has_focus
         self.set_class(away, "-in-chat")
         self.set_class(not away, "-in-list")
         if away:
-            self.query_one("#composer", Composer).focus()
+            self.composer.focus()
         else:
             self.call_after_refresh(groups.focus)
 
@@ -352,4 +285,4 @@ class MainScreen(Finding, Screen[None]):
 
     async def on_unmount(self) -> None:
         """Keep what was being written."""
-        await self._keep_draft()
+        await self.keep_draft()

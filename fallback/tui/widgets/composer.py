@@ -99,6 +99,11 @@ class Composer(PaintedWidget, can_focus=True):
         whole = self.text[: self.cursor] + text + self.text[self.cursor :]
         self._set(whole, self.cursor + len(text))
 
+    def swap(self, start: int, text: str) -> None:
+        """Put a text in the place of what lies between ``start`` and the cursor."""
+        whole = self.text[:start] + text + self.text[self.cursor :]
+        self._set(whole, start + len(text))
+
     def _set(self, text: str, cursor: int) -> None:
         if text != self.text:
             self._undo = [*self._undo[-UNDONE:], (self.text, self.cursor)]
