@@ -9,6 +9,7 @@ from fallback.networks.whatsapp.dialects.periods import AFTERNOON, MORNING, NIGH
 from fallback.networks.whatsapp.headers import find_period, normalise
 
 ORDERS: Final = ("DMY", "MDY", "YMD")
+_PLACES: Final = {order: (order.index("Y"), order.index("M"), order.index("D")) for order in ORDERS}
 _NUMBER: Final = re.compile(r"([A-Z]{1,2}|令和|平成|昭和)?([0-9]{1,4})")
 _ERAS: Final = {"R": 2018, "令和": 2018, "H": 1988, "平成": 1988, "S": 1925, "昭和": 1925}
 _CLOCK: Final = re.compile(r"[0-9]+(?:(?: ?h ?|[:.])[0-9]+)*")
@@ -41,7 +42,8 @@ def fields(text: str) -> tuple[tuple[int, int, int], int]:
 
 def to_day(numbers: tuple[int, int, int], order: str, this_year: int) -> int:
     """Give the day since 1970 of three date fields, or -1 where there is no such day."""
-    year, month, day = (numbers[order.index(letter)] for letter in "YMD")
+    at = _PLACES[order]
+    year, month, day = numbers[at[0]], numbers[at[1]], numbers[at[2]]
     if 1300 <= year <= 1500:
         return _solar_hijri(year, month, day)
     if 2400 <= year <= 2700:

@@ -55,14 +55,14 @@ class Reader:
 
     def records(self) -> Iterator[Record]:
         """Give every record in the file's order."""
-        days, seconds = self._days, self._source.seconds
+        days, seconds, end = self._days, self._source.seconds, self._source.layout.terminator
         for batch in self._source.again():
             for day in set(batch.dates):
                 if day not in days:
                     numbers = fields(day.decode("utf-8", "replace"))[0]
                     days[day] = max(0, to_day(numbers, self.survey.order.order, self._source.year)) * _DAY
             stamps = [days[day] + seconds[time] for day, time in zip(batch.dates, batch.times, strict=True)]
-            yield from self._together(stamps, batch.labels, decode(batch))
+            yield from self._together(stamps, batch.labels, decode(batch, end))
 
     def _together(self, stamps: list[int], labels: list[bytes | None], texts: list[str]) -> list[Record]:
         """Make the records of a batch; what nobody but a person can have written is not looked at twice."""
