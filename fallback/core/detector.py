@@ -285,7 +285,7 @@ class Detector:
         """Tell whether traffic has gone through since the recovery began, and nothing has failed for a while."""
         if not e.connector:
             return self._steady(e)
-        since = self._entered - self.config.life_hold
+        since = self._revived - 30.0
         passes = (
             max(e.acks, e.deliveries, e.inbound) > since and e.acks >= e.fails and e.deliveries >= e.stalls
         )

@@ -129,6 +129,8 @@ def up(e: Evidence) -> str:
         proof.append("messages are acknowledged")
     if e.receipts is Level.GOOD:
         proof.append("members' phones confirm delivery")
+    if e.inbound and e.at - e.inbound <= 2 * RECENT:
+        proof.append("messages come in")
     if e.ups:
         proof.append(f"{_people(e.ups)} that it works")
     return _sentence("WhatsApp works", proof or ["nothing fails any more"], [])
