@@ -17,7 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from fallback.tui import bidi
-from fallback.tui.shaping import shape
+from fallback.tui.shaping import ZWJ, shape
 
 if TYPE_CHECKING:
     import regex
@@ -31,6 +31,8 @@ _ALONE = re.compile(
     "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2100-\u218f\u2190-\u2bff]*"
 )
 """Characters that join nothing: most text, without marks and emoji, is split without a grammar."""
+_JOINED = re.compile("[\u200d\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
+_TINT = re.compile("[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
 _UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e001f]"
 )
@@ -91,6 +93,21 @@ def clusters(text: str) -> tuple[str, ...]:
     return tuple(_grammar().findall(text))
 
 
+@lru_cache(maxsize=8192)
+def simple_clusters(text: str) -> tuple[str, ...]:
+    """Split, and reduce emoji to what every terminal draws in as many cells as we count.
+
+    Few terminals join families, tint hands or widen a heart; the others would push the row out of its pane.
+    """
+    found = clusters(text)
+    if text.isascii() or not _JOINED.search(text):
+        return found
+    return tuple(
+        cluster if cluster[0].isalpha() else _TINT.sub("", cluster.split(ZWJ, 1)[0]) or cluster[:1]
+        for cluster in found
+    )
+
+
 @cache
 def _grammar() -> "regex.Pattern[str]":
     import regex  # noqa: PLC0415 - loaded when the first mark or emoji is seen: it costs 8 ms
@@ -127,10 +144,11 @@ class Typesetter:
 
     def glyphs(self, runs: Iterable[Run], *, rtl: bool) -> list[Glyph]:
         """Split one paragraph's runs into glyphs, with levels where we do the reordering."""
+        drawn = clusters if self.mode is Mode.WORDS else simple_clusters
         found = [
             Glyph(cluster, cells(cluster), style)
             for text, style in runs
-            for cluster in clusters(safe(text).replace("\n", " "))
+            for cluster in drawn(safe(text).replace("\n", " "))
         ]
         whole = "".join(glyph.text for glyph in found)
         if self.mode in (Mode.APP, Mode.WORDS) and (rtl or bidi.has_rtl(whole)):

@@ -51,10 +51,13 @@ def test_numbers_read_from_left_to_right_in_arabic():
     assert "14:05" in painted(Mode.APP, "الساعة 14:05 مساء", 20)
 
 
-def test_marks_stay_with_their_letter_and_families_stay_whole():
-    shown = painted(Mode.APP, "بَب 👨‍👩‍👧", 8)
-    assert "ﺑَ" in shown
-    assert "👨‍👩‍👧" in shown
+def test_marks_stay_with_their_letter():
+    assert "ﺑَ" in painted(Mode.APP, "بَب", 8)
+
+
+def test_families_stay_whole_where_terminals_join_them_and_are_one_person_elsewhere():
+    assert painted(Mode.WORDS, "👨‍👩‍👧👍🏽", 4) == "👨‍👩‍👧👍🏽"
+    assert painted(Mode.APP, "👨‍👩‍👧👍🏽❤️1️⃣", 6) == "👨👍❤1"
 
 
 def test_lam_alef_is_one_glyph_and_knows_its_neighbour():
@@ -135,7 +138,7 @@ def test_no_byte_that_a_terminal_obeys_gets_through(text, width, mode):
 
 @given(ANYTHING, st.integers(4, 30))
 def test_wrapping_loses_nothing_but_blanks(text, width):
-    lines = Typesetter(Mode.OFF).wrap([(text, PLAIN)], width)
+    lines = Typesetter(Mode.WORDS).wrap([(text, PLAIN)], width)
     shown = "".join(glyph.text for line in lines for glyph in line.glyphs)
     strip = str.maketrans("", "", " \n\u2066\u2067\u2068\u2069")
     assert shown.translate(strip) == safe(text).translate(strip)

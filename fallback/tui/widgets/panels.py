@@ -12,7 +12,7 @@ from fallback.core.ids import PortalId
 from fallback.locale import ntr, tr
 from fallback.tui import words
 from fallback.tui.setting import Setting
-from fallback.tui.typeset import PLAIN, Line, Run, width_of
+from fallback.tui.typeset import PLAIN, Line, Run, isolate, width_of
 from fallback.tui.views import BannerKind, BannerView, GroupView, PersonView, Presence
 from fallback.tui.widgets.painted import Painted, PaintedWidget
 
@@ -117,7 +117,7 @@ class Footer(PaintedWidget):
         """Paint the one row."""
         runs: list[Run] = []
         for key, label in self.keys:
-            runs += [(f" {key} ", self.look("accent")), (f"{label} ", PLAIN)]
+            runs += [(f" {isolate(key)} ", self.look("accent")), (f"{isolate(label)} ", PLAIN)]
         line = self.setting.typesetter.fit(runs, width, rtl=self.setting.rtl)
         return [self.setting.typesetter.paint(line, width, fill=self.rich_style)]
 
