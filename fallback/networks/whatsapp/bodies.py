@@ -19,13 +19,14 @@ _VENUE: Final = re.compile(
     rf"{_LEAD}([^\n]{{1,120}})\n([^\n]{{0,200}}\n)?https://foursquare\.com/v/[0-9a-f]+\s*"
     rf"|{_LEAD}([^\n]{{1,200}}?)(?: \(([^\n]{{0,200}})\))?: https://foursquare\.com/v/[0-9a-f]+\s*"
 )
-_VOTES: Final = re.compile(r"\((?:[^()\d]{0,20} ?)?(\d{1,6})(?: ?[^()\d]{1,20})?\)$")
+_VOTES: Final = re.compile(r"[(（](?:[^()（）\d]{0,20} ?)?(\d{1,6})(?: ?[^()（）\d]{1,20})?[)）]$")
 _POLL_LINE: Final = re.compile(r"([^\n:：]{2,30}) ?[:：]\s?(.+)")
 _FILE: Final = r"[^\n<>]{1,250}?\.[A-Za-z0-9]{1,10}"
 _ANDROID_NAMED: Final = re.compile(
     rf"{_LEAD}((?:IMG|VID|PTT|AUD|STK|DOC)-\d{{8}}-WA\d{{4}}\.\w{{1,8}}) \(([^()\n]{{3,60}})\)"
 )
 _ATTACHED_TAIL: Final = re.compile(rf"{_LEAD}({_FILE}) \(([^()\n]{{3,60}})\)")
+_ATTACHED_BARE: Final = re.compile(r"(?:[\u200e\u200f]([^\n<>]{1,250}?)|[^\s<>]{1,250}?) \(([^()\n]{3,60})\)")
 _IOS_BEFORE: Final = re.compile(
     rf"<\s?([^<>:：\n]{{2,40}}?)\s?[:：]\s?({_FILE}|[0-9]{{8}}-[^\n<>]{{1,250}}?)\s?>\s*$"
 )
@@ -185,6 +186,9 @@ def _attached(text: str, line: str, rest: str) -> Body | None:
         match = _ATTACHED_TAIL.fullmatch(line.rstrip())
         if match and f"({fold(match[2])})" in _tails():
             return _file(match[1], rest.strip("\n"))
+        match = _ATTACHED_BARE.fullmatch(line.rstrip())
+        if match and f"({fold(match[2])})" in _tails():
+            return _file(match[1] or line[: match.start(2) - 2], rest.strip("\n"))
     if 3 < len(line) < 320 and _MAY_BE_FILE.search(line):
         bare = fold_keep(line)
         for before, after, _ in _wordless():
@@ -196,6 +200,8 @@ def _attached(text: str, line: str, rest: str) -> Body | None:
                 return _file(bare[len(before) : len(bare) - len(after)].strip(), rest.strip("\n"))
     if text.rstrip().endswith(">"):
         return _ios(text)
+    if rest and line.rstrip().endswith(">") and (found := _ios(line)) is not None and not found.text:
+        return msgspec.structs.replace(found, text=rest.strip("\n"))
     return None
 
 
@@ -320,7 +326,7 @@ def _option(line: str) -> PollOption | None:
     match = _POLL_LINE.match(line)
     if votes is None or match is None:
         return None
-    return PollOption(match[2][: match[2].rindex("(")].strip(), int(votes[1]))
+    return PollOption(line[match.start(2) : votes.start()].strip(), int(votes[1]))
 
 
 def _deleted_by_admin(bare: str, rest: str) -> Body | None:

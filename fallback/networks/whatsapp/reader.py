@@ -21,6 +21,8 @@ from fallback.text import sanitise_name
 
 _DAY: Final = 86400
 _LONGEST_LABEL: Final = 400
+_NOTICE: Final = 40
+"""Characters of a first line, by nobody and in an unknown wording, that can only be the encryption notice."""
 _HEAD: Final = 8
 
 
@@ -48,6 +50,7 @@ class Reader:
         self._days: dict[bytes, int] = {}
         self._names: dict[bytes | None, str | None] = {}
         self._fixed: dict[str, Body] = {}
+        self._first: int | None = None
         self._heads = _heads(self.survey.language)
         self._ends = tuple(
             after for before, after, _ in frames("attached") if after and "(" not in before + after
@@ -62,6 +65,8 @@ class Reader:
                     numbers = fields(day.decode("utf-8", "replace"))[0]
                     days[day] = max(0, to_day(numbers, self.survey.order.order, self._source.year)) * _DAY
             stamps = [days[day] + seconds[time] for day, time in zip(batch.dates, batch.times, strict=True)]
+            if self._first is None:
+                self._first = stamps[0]
             yield from self._together(stamps, batch.labels, decode(batch, end))
 
     def _together(self, stamps: list[int], labels: list[bytes | None], texts: list[str]) -> list[Record]:
@@ -197,6 +202,8 @@ class Reader:
 
     def _system(self, stamp: int, label: str | None, text: str, said: SystemLine | None = None) -> Record:
         said = said or systems.understand(text, self.survey.language)
+        if stamp == self._first and said.kind == "other" and not said.key and len(text) >= _NOTICE:
+            said = SystemLine("e2e_notice")
         sentence = text.replace("\u200e", "").replace("\u200f", "").strip("\n")
         return Record(stamp, label, text, Body("system", sentence), said)
 

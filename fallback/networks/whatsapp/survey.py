@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -212,6 +213,12 @@ def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
                 votes[found.language] += 12 if found.kind == "e2e_notice" else 2
             if found.kind == "e2e_notice" and label is not None and ios and not survey.group_label:
                 survey.group_label = sanitise_name(label.decode("utf-8", "replace"))
+    rare = ((n, b) for n, b in talk[:600] if n is not None and not ios and survey.labels[n] <= 2)
+    for label, body in islice(rare, 30):
+        line = (label + b": " + body[:400]).decode("utf-8", "replace")
+        said = systems.matches(line, "", len(label.decode("utf-8", "replace")))
+        if said is not None:
+            votes[said.language] += 2
     for _, body in talk[:600]:
         if b"(" in body or b"<" in body:
             _attached_votes(body, votes)

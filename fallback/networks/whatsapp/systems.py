@@ -20,6 +20,7 @@ from fallback.networks.whatsapp.dialects.languages import LANGUAGES
 _LONGEST: Final = 1000
 """Characters beyond which a line is no system line that needs understanding."""
 _STOPS: Final = re.compile(r"(?<=[^.])[.。۔।!] ?")
+_TAP: Final = re.compile(r'(?:(?<=["!.]) |\. )(?:Tap (?:to|for) [a-z ]{2,40}|Learn more)$')
 _QUOTED: Final = re.compile('"([^"]*)"')
 _SECONDS: Final = re.compile(r"([0-9]+) ([^\W\d_]+)")
 _UNITS: Final = {"h": 3600, "d": 86400, "w": 604800, "m": 2592000, "y": 31536000}
@@ -90,6 +91,7 @@ def matches(line: str, language: str, before: int) -> SystemLine | None:
 
 def _parts(line: str) -> list[str]:
     """Give the line, then the line without the sentences that follow ("Tap to change")."""
+    line = _TAP.sub("", line)
     cuts = (line[: stop.start()].strip() for stop in reversed(list(_STOPS.finditer(line))[:6]))
     return [line, *(cut for cut in cuts if len(cut) > 3)]
 
