@@ -40,6 +40,7 @@ def report(home):
 def test_killed_in_the_middle_of_the_import_it_goes_on_and_every_count_agrees(home):
     run_until("importing: 104 of 520", home)
     run_until("importing: 416 of 520", home)
+    run_until("waiting for WhatsApp: 5 of 5", home)
     result = report(home)
     assert result["agrees"]
     assert result["states"] == ["DOWN", "UP"]

@@ -69,7 +69,7 @@ class Play:
             name="You",
             ring=self.client.outbox.ring,
         )
-        self.first = 0
+        self.first = self.told_from = self.shown_from = 0
         self.steps: list[Step] = []
         self.states: list[str] = []
 
@@ -94,8 +94,7 @@ class Play:
         """See the imported history in the member's own store."""
         self.tell("the member opens the room")
         await self._until(self._imported, self.stage.check.expected, "the member sees the history")
-        rows = await self._rows(0)
-        self.first = rows[-1].row if rows else 0
+        self.first = await self._last_row()
 
     async def _talk(self) -> None:
         """Talk both ways while all is well."""
@@ -109,6 +108,7 @@ class Play:
     async def _outage(self) -> None:
         """Cut the network; the team goes on in the room."""
         self.tell("outage: Meta goes dark")
+        self.told_from, self.shown_from = await self._last_row(), len(self.stage.network.shown)
         await self.weather.storm()
         await self._state(State.DOWN)
         await self._until(lambda: self._announced("down"), 1, "the room is told")
@@ -154,6 +154,10 @@ class Play:
         rows = await self.stage.member_store.timeline(portal.id, limit=5000) if portal else []
         return [row for row in rows if row.row > after]
 
+    async def _last_row(self) -> int:
+        rows = await self._rows(0)
+        return rows[-1].row if rows else 0
+
     async def _imported(self) -> int:
         return sum(row.event.relayed is Origin.EXPORT for row in await self._rows(0))
 
@@ -161,7 +165,7 @@ class Play:
         return sum(row.event.relayed is Origin.WHATSAPP for row in await self._rows(self.first))
 
     async def _announced(self, word: str) -> int:
-        rows = await self._rows(self.first)
+        rows = await self._rows(self.told_from)
         return sum(isinstance(row.event, Notice) and word in row.event.text for row in rows)
 
     async def _held(self) -> int:
@@ -174,7 +178,8 @@ class Play:
         return sum(isinstance(one, Message) and script.FIRST in one.text for one in self.stage.network.shown)
 
     async def _digests(self) -> int:
-        return sum(isinstance(one, Message) and one.text.startswith("📋") for one in self.stage.network.shown)
+        shown = self.stage.network.shown[self.shown_from :]
+        return sum(isinstance(one, Message) and one.text.startswith("📋") for one in shown)
 
     async def _state(self, wanted: State) -> None:
         async def there() -> int:

@@ -14,7 +14,7 @@ from fallback.bridge.switch import Switch
 from fallback.bridge.watch import Watch
 from fallback.core.detector import Detector, DetectorConfig
 from fallback.core.events import Canonical, Identity, Message
-from fallback.core.health import Health
+from fallback.core.health import Health, State
 from fallback.core.ids import RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Connector, Homeserver, Portal, Probe, Store, SyncBatch
@@ -78,6 +78,8 @@ class Relay:
     async def run(self) -> None:
         """Mirror until cancelled; then deliver what is due for a few seconds and stop."""
         await self.switch.load()
+        if self.switch.outage is not None:
+            await self._take_up()
         await self.connector.start()
         try:
             async with asyncio.TaskGroup() as loops:
@@ -102,6 +104,13 @@ class Relay:
         """Follow a verdict, whoever gave it."""
         await self.store.log_health(health)
         await self.switch.on_health(health)
+
+    async def _take_up(self) -> None:
+        """Go on from an outage that was on when the process ended: its end must be proven again."""
+        self.switch.health = await self.watch.override(
+            State.DOWN, "relay", "it was down when the relay stopped"
+        )
+        await self.watch.override(None, "relay", "the evidence decides again")
 
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
         return [

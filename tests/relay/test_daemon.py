@@ -212,3 +212,20 @@ async def test_the_relays_own_traffic_is_evidence():
         world.network.cut()
         await world.writes(2, "hello?")
         await until(lambda: relay.watch.latest["ld.send"].outcome == "no_ack")
+
+
+async def test_an_outage_that_was_on_must_end_by_proof_after_a_restart():
+    world = await World().set_up()
+    async with world.running() as relay:
+        await relay.on_health(Health(state=State.DOWN, cause=Cause.META_OUTAGE, why="all dark"))
+        await world.writes(1, "waits")
+        await until(lambda: world.in_room())
+    world.connector.closed = False
+    async with world.running() as relay:
+        await until(lambda: relay.watch.health.state is State.DOWN)
+        assert relay.switch.holding()
+        await world.writes(2, "waits too")
+        while await world.store.pending("loopback") != 2:
+            await asyncio.sleep(0.005)
+        assert world.on_phones() == []
+    assert sum(isinstance(event, Notice) for _, event in world.in_room()) == 1
