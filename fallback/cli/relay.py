@@ -41,15 +41,16 @@ async def _relay(where: "Profile", *, once: bool, say_json: bool) -> int:
     from fallback.clock import SystemClock
     from fallback.networks.loopback import LoopbackConnector, LoopbackNetwork
     from fallback.relay.daemon import Relay
-    from fallback.relay.service import until_stopped
+    from fallback.relay.service import stop_signals, until
 
-    async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
-        network = LoopbackNetwork()
-        relay = Relay(LoopbackConnector(network), side, store, SystemClock(), server_name=server.server_name)
-        for portal in await store.portals():
-            emit_json({"group": portal.name, "room": portal.room}) if say_json else say(
-                f"{portal.name} ↔ {portal.room}"
-            )
-        if not once:
-            await until_stopped(relay.run())
-        return await relay.drain()
+    with stop_signals() as stop:
+        async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
+            network = LoopbackNetwork()
+            connector = LoopbackConnector(network)
+            relay = Relay(connector, side, store, SystemClock(), server_name=server.server_name)
+            for portal in await store.portals():
+                pair = {"group": portal.name, "room": portal.room}
+                emit_json(pair) if say_json else say(f"{portal.name} ↔ {portal.room}")
+            if not once:
+                await until(stop, relay.run())
+            return await relay.drain()
