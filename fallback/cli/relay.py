@@ -51,6 +51,8 @@ async def _relay(where: "Profile", *, once: bool, say_json: bool) -> int:
             for portal in await store.portals():
                 pair = {"group": portal.name, "room": portal.room}
                 emit_json(pair) if say_json else say(f"{portal.name} ↔ {portal.room}")
-            if not once:
+            if once:
+                await relay.drain()
+            else:
                 await until(stop, relay.run())
-            return await relay.drain()
+            return await store.pending()

@@ -86,10 +86,11 @@ class Relay:
                 for loop in self._loops():
                     loops.create_task(loop)
         finally:
+            await self.drain()
             await self.connector.close()
 
-    async def drain(self) -> int:
-        """Deliver what is due now; gives what is left."""
+    async def drain(self) -> None:
+        """Deliver what is due now, for a few seconds at most."""
         try:
             async with asyncio.timeout(DRAIN):
                 while await self.to_matrix.once() or (
@@ -98,7 +99,6 @@ class Relay:
                     pass
         except TimeoutError:
             log.warning("stopping with deliveries left; they go out at the next start")
-        return await self.store.pending()
 
     async def on_health(self, health: Health) -> None:
         """Follow a verdict, whoever gave it."""
