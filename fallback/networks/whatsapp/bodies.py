@@ -105,6 +105,8 @@ def understand(text: str, extra: frozenset[str] = frozenset()) -> Body | None:
     quick = _quick_attached(text)
     if quick is not None:
         return quick
+    if "://" in text and (place := _location(text)) is not None:
+        return place
     line, _, rest = text.partition("\n")
     bare = line.strip()
     if len(bare) <= 160:
@@ -113,8 +115,6 @@ def understand(text: str, extra: frozenset[str] = frozenset()) -> Body | None:
             return _token(token.role, token.media, bare, rest, token.languages)
         if len(bare) > 4 and bare[0] == "<" and bare[-1] == ">" and fold(bare) in extra:
             return Body("media", rest.strip("\n"), omitted=True, media=MediaKind.DOCUMENT)
-    if "://" in text and (place := _location(text)) is not None:
-        return place
     if rest and bare[-1:] in (":", "：") and (poll := _poll(text)) is not None:
         return poll
     return _attached(text, line, rest) or _tail_token(text) or _deleted_by_admin(bare, rest)
@@ -313,12 +313,17 @@ def _poll(text: str) -> Body | None:
     parsed = [_option(line) for line in lines[first:] if line]
     if not all(parsed) or len(parsed) < 1:
         return None
-    known = fold(lines[0]).rstrip(":") in {w.rstrip(":").rstrip() for w in words("poll")}
+    known = fold(lines[0]).rstrip(": ") in _poll_heads()
     if not known and not (head.isupper() and len(parsed) >= 2):
         return None
     options = tuple(o for o in parsed if o is not None)
     question = "\n".join(lines[1:first])
     return Body("poll", "\n".join(lines).strip("\n"), poll=Poll(question, options))
+
+
+@functools.cache
+def _poll_heads() -> frozenset[str]:
+    return frozenset(word.rstrip(": ") for word in words("poll"))
 
 
 def _option(line: str) -> PollOption | None:

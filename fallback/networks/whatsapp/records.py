@@ -108,12 +108,14 @@ def split(
     stream: IO[bytes],
     layout: Layout,
     valid: Callable[[bytes, bytes], bool],
+    valid_times: Callable[[set[bytes]], bool],
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Batch | Preface]:
     """Give the records in lists, and first what stands before them.
 
     Args:
         valid: tells whether a date and time exist; a header that names none is text.
+        valid_times: tells whether all of many times exist.
         progress: told the bytes read so far.
     """
     pattern, end = layout.pattern, layout.terminator
@@ -134,7 +136,7 @@ def split(
                 continue
             size = _BLOCK
         part, buffer = buffer[:cut], buffer[cut:]
-        preface, batch = _records(part, layout, valid, good)
+        preface, batch = _records(part, layout, valid, valid_times, good)
         if first and preface.strip():
             yield Preface(preface)
         first = False
@@ -166,7 +168,11 @@ def _last_header(buffer: bytes, pattern: "re.Pattern[bytes]") -> int:
 
 
 def _records(
-    part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool], good: tuple[set[bytes], set[bytes]]
+    part: bytes,
+    layout: Layout,
+    valid: Callable[[bytes, bytes], bool],
+    valid_times: Callable[[set[bytes]], bool],
+    good: tuple[set[bytes], set[bytes]],
 ) -> tuple[bytes, Batch]:
     pieces = layout.pattern.split(part)
     dates, times = pieces[1::4], pieces[2::4]
@@ -174,10 +180,7 @@ def _records(
         dates, times = times, dates
     new_dates, new_times = set(dates) - good[0], set(times) - good[1]
     if new_dates or new_times:
-        anchor_date, anchor_time = next(iter(good[0]), None), next(iter(good[1]), None)
-        fits = all(valid(date, time) for date in new_dates for time in (anchor_time or times[0],))
-        fits = fits and all(valid(date, time) for time in new_times for date in (anchor_date or dates[0],))
-        if not fits:
+        if not (valid_times(new_times) and all(valid(date, times[0]) for date in new_dates)):
             return _checked(part, layout, valid)
         good[0].update(new_dates)
         good[1].update(new_times)

@@ -87,7 +87,11 @@ class Source:
         total, tell = self.chat.size, self._progress
         with self.chat.open() as stream:
             yield from split(
-                stream, self.layout, self.valid, (lambda done: tell(done, total)) if tell else None
+                stream,
+                self.layout,
+                self.valid,
+                self.valid_times,
+                (lambda done: tell(done, total)) if tell else None,
             )
 
     def again(self) -> Iterator[Batch]:
@@ -99,14 +103,23 @@ class Source:
             if not isinstance(batch, Preface):
                 yield batch
 
+    def _read(self, time: bytes) -> int:
+        seconds = _plain_seconds(time)
+        return (
+            seconds if seconds >= 0 else to_seconds(time.decode("utf-8", "replace"), self.layout.header.words)
+        )
+
+    def valid_times(self, times: set[bytes]) -> bool:
+        """Say whether all of many times exist."""
+        read = {time: self._read(time) for time in times}
+        self.seconds.update(read)
+        return min(read.values(), default=0) >= 0
+
     def valid(self, day: bytes, time: bytes) -> bool:
         """Say whether a date exists in any order, and a time at all."""
         seconds = self.seconds.get(time)
         if seconds is None:
-            seconds = _plain_seconds(time)
-            if seconds < 0:
-                seconds = to_seconds(time.decode("utf-8", "replace"), self.layout.header.words)
-            self.seconds[time] = seconds
+            seconds = self.seconds[time] = self._read(time)
         known = self._exists.get(day)
         if known is None:
             numbers = fields(day.decode("utf-8", "replace"))[0]
@@ -117,9 +130,10 @@ class Source:
 def _plain_seconds(time: bytes) -> int:
     """Read ``HH:MM`` and ``HH:MM:SS`` in ASCII digits; -1 for all else."""
     parts = time.split(b":")
-    if not (2 <= len(parts) <= 3 and all(map(bytes.isdigit, parts))):
+    try:
+        hour, minute, second = int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 0
+    except (ValueError, IndexError):
         return -1
-    hour, minute, second = (*map(int, parts), 0)[:3]
     return hour * 3600 + minute * 60 + second if hour < 24 and minute < 60 and second < 60 else -1
 
 

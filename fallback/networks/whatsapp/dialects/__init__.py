@@ -90,6 +90,7 @@ class Template(msgspec.Struct, frozen=True):
 
 def fold(text: str) -> str:
     """Make wordings comparable: marks gone, one kind of space, quote and apostrophe, no final stop."""
+    text = text.replace("\u200e", "").replace("\u200f", "")
     ascii_only = text.isascii()
     text = text.replace("`", "'") if ascii_only else unicodedata.normalize("NFC", text).translate(_FOLD)
     if "  " in text:
