@@ -53,7 +53,9 @@ async def bare(server: ManagedHomeserver, room: str, run: Migration, history: li
             kind, content = to_content(event)
             user = quote(run.ghost(event.sender), safe="")
             path = f"/_matrix/client/v3/rooms/{quote(room, safe='')}/send/{kind}/{event.id}"
-            async with session.put(f"{server.url}{path}?user_id={user}&device_id=FALLBACK&ts={event.at}", json=content) as answer:
+            async with session.put(
+                f"{server.url}{path}?user_id={user}&device_id=FALLBACK&ts={event.at}", json=content
+            ) as answer:
                 answer.raise_for_status()
                 await answer.read()
         return len(history) / (time.perf_counter() - start)
@@ -82,10 +84,18 @@ async def measure(count: int, rounds: int) -> Row:
                     history = events(f"{kind}{number}", count)
                     group = Group(chat=history[0].chat, name=kind, members=PEOPLE)
                     run = Migration(
-                        plan(group, history, server_name=server.server_name), side, store, server_name=server.server_name
+                        plan(group, history, server_name=server.server_name),
+                        side,
+                        store,
+                        server_name=server.server_name,
                     )
                     portal = await run.prepare()
-                    pair.append(await (bare(server, portal.room, run, history) if kind == "bare" else ours(run, history)))
+                    await run.gather(portal, history)
+                    pair.append(
+                        await (
+                            bare(server, portal.room, run, history) if kind == "bare" else ours(run, history)
+                        )
+                    )
                 rates.append((pair[0], pair[1]))
             await side.close()
         await store.close()

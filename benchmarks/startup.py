@@ -46,5 +46,7 @@ def run(quick: bool) -> list[Row]:
             commands = [[sys.executable, bare.name, verb], [program, verb]]
             base, ours = seconds(commands, 7 if quick else 25)
             detail = f"{ours * 1000:.0f} ms, bare click {base * 1000:.0f} ms"
-            rows.append({"name": f"fallback {verb}", "ratio": ours / base, "goal": "<= 1.5", "detail": detail})
+            rows.append(
+                {"name": f"fallback {verb}", "ratio": ours / base, "goal": "<= 1.5", "detail": detail}
+            )
     return rows

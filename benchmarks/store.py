@@ -1,75 +1,80 @@
-"""Measure the store: durable records, pages, leases and searches at 100,000 messages.
-
-Run ``python benchmarks/store.py [folder]``; the folder decides which disk is measured.
-"""
+"""What the store costs: durable records with company against alone, and pages of a large store against a small one."""
 
 import asyncio
-import sys
+import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from benchmarks import Row
 from fallback.core.events import Message
 from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId
-from fallback.core.outbox import Delivery, Sent
+from fallback.core.outbox import Delivery
 from fallback.store.sqlite import SqliteStore
 
 NEWS = PortalId("news")
-FAR = 10**13
 
 
-async def record(store: SqliteStore, total: int, workers: int) -> None:
-    """Record messages, each with a delivery, by that many callers at once."""
+async def record(store: SqliteStore, total: int, workers: int) -> float:
+    """Record messages, each with a delivery, by that many callers at once; gives messages a second."""
 
     async def work(worker: int) -> None:
         for number in range(total // workers):
-            name = f"{total}-{worker}-{number}"
+            name = f"{total}-{workers}-{worker}-{number}"
             event = Message(id=SourceId(name), chat=ChatId("c"), text=f"hello world {number} مرحبا بالعالم")
             await store.record(NEWS, event, [Delivery(DeliveryId("d" + name), NEWS, "matrix", event)])
 
     start = time.perf_counter()
     await asyncio.gather(*(work(worker) for worker in range(workers)))
-    print(f"record, {workers:4} at once   {total / (time.perf_counter() - start):8.0f} /s")
+    return total / (time.perf_counter() - start)
 
 
-async def repeat(name: str, times: int, work: Callable[[int], Awaitable[object]]) -> None:
+async def median_ms(times: int, work: Callable[[], Awaitable[object]]) -> float:
     """Time one call many times."""
     taken = []
-    for number in range(times):
+    for _ in range(times):
         start = time.perf_counter()
-        await work(number)
+        await work()
         taken.append((time.perf_counter() - start) * 1000)
-    taken.sort()
-    print(f"{name:22} p50 {taken[times // 2]:7.2f} ms   p99 {taken[int(times * 0.99)]:7.2f} ms")
+    return statistics.median(taken)
 
 
-async def main(folder: Path) -> None:
-    """Fill a store and measure it."""
-    path = folder / "bench" / "store.db"
-    store = await SqliteStore.open(path)
-    for total, workers in ((1000, 1), (9600, 32), (92_160, 512)):
-        await record(store, total, workers)
-
-    async def deliver(number: int) -> None:
-        (one,) = await store.lease("matrix", owner="bench", now=FAR, seconds=5)
-        await store.settle(one, Sent(SourceId(f"$r{number}")), now=FAR)
-
-    await repeat("lease and settle", 500, deliver)
-    await repeat("newest page of 50", 200, lambda _: store.timeline(NEWS, limit=50))
-    await repeat("deep page of 50", 200, lambda _: store.timeline(NEWS, before=20_000, limit=50))
-    await repeat("search, all match", 50, lambda _: store.search("hello wor"))
-    await repeat("search, few match", 50, lambda _: store.search("مرحبا 777"))
-    await repeat("translate an id", 500, lambda n: store.counterpart(NEWS, SourceId(f"$r{n}"), "whatsapp"))
+async def measure(folder: Path, total: int) -> list[Row]:
+    """Fill a store and measure it, small and large."""
+    store = await SqliteStore.open(folder / "store.db")
+    alone = await record(store, 500, 1)
+    company = await record(store, 3200, 32)
+    small = await median_ms(100, lambda: store.timeline(NEWS, limit=50))
+    sought = await median_ms(30, lambda: store.search("hello wor"))
+    await record(store, total, 512)
+    large = await median_ms(100, lambda: store.timeline(NEWS, limit=50))
+    found = await median_ms(30, lambda: store.search("hello wor"))
     await store.close()
-    print(f"size                  {path.stat().st_size / 1e6:.1f} MB")
-    start = time.perf_counter()
-    store = await SqliteStore.open(path)
-    await store.timeline(NEWS, limit=50)
-    print(f"open and first page   {(time.perf_counter() - start) * 1000:.1f} ms")
-    await store.close()
+    size = f"{total:,} messages"
+    return [
+        {
+            "name": "durable records, 32 callers",
+            "ratio": company / alone,
+            "goal": ">= 2",
+            "detail": f"{company:.0f}/s, one caller {alone:.0f}/s, every one committed with FULL sync",
+        },
+        {
+            "name": f"newest page at {size}",
+            "ratio": large / small,
+            "goal": "<= 1.5",
+            "detail": f"{large:.2f} ms, at 3,700 {small:.2f} ms",
+        },
+        {
+            "name": f"search at {size}",
+            "ratio": found / sought,
+            "goal": "<= 20",
+            "detail": f"{found:.1f} ms where every message matches, at 3,700 {sought:.1f} ms",
+        },
+    ]
 
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as made:
-        asyncio.run(main(Path(made)))
+def run(quick: bool) -> list[Row]:
+    """Measure the store."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(measure(Path(folder), 10_240 if quick else 92_160))

@@ -181,7 +181,11 @@ def message(number: int, text: str):  # type: ignore[no-untyped-def]  # noqa: AN
     from fallback.core.events import Identity, Message, Origin
     from fallback.core.ids import ChatId, SourceId
 
-    words = "صباح الخير يا فريق هل وصلتكم المسودة" if number % 2 else "good morning, did everybody get the draft of"
+    words = (
+        "صباح الخير يا فريق هل وصلتكم المسودة"
+        if number % 2
+        else "good morning, did everybody get the draft of"
+    )
     return Message(
         id=SourceId(f"m{number}"),
         chat=ChatId("c"),
