@@ -79,6 +79,11 @@ class Entry(msgspec.Struct):
         return isinstance(self.event, Message)
 
     @property
+    def stuck(self) -> bool:
+        """Whether a person must decide what becomes of it."""
+        return self.own and self.state == "wedged"
+
+    @property
     def tick(self) -> Tick:
         """The mark that WhatsApp users read."""
         if not self.own or not self.spoken:
@@ -86,7 +91,7 @@ class Entry(msgspec.Struct):
         match self.state:
             case "pending" | "leased":
                 return Tick.QUEUED
-            case "wedged":
+            case "wedged" | "dropped":
                 return Tick.FAILED
             case "read":
                 return Tick.READ

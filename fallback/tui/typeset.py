@@ -193,8 +193,16 @@ class Typesetter:
                 kept.append(glyph)
                 used += glyph.width
             last = kept[-1] if kept else Glyph("", 0, PLAIN, int(direction))
-            glyphs = [*kept, last._replace(text="…", width=1)] if width > 0 else []
+            glyphs = [*kept, last._replace(text="…" + self._hold(kept), width=1)] if width > 0 else []
         return Line(tuple(glyphs), direction)
+
+    def _hold(self, glyphs: Sequence[Glyph]) -> str:
+        """Give a mark that keeps an ellipsis at the end of what it cuts, where the terminal reorders."""
+        if self.mode is not Mode.TERMINAL:
+            return ""
+        classes = (bidi.bidi_class(glyph.text[0]) for glyph in reversed(glyphs) if glyph.text)
+        strong = next((found for found in classes if found in ("L", "R", "AL")), "")
+        return {"L": LRM, "": ""}.get(strong, RLM)
 
     def join(self, line: Line, runs: Sequence[Run]) -> Line:
         """Put runs behind a line; they keep their own order whatever the line ends with."""
@@ -217,7 +225,11 @@ class Typesetter:
         spare = max(0, width - used)
         align = align or ("right" if line.rtl else "left")
         left = {"left": 0, "right": spare, "center": spare // 2}[align]
-        if self.mode is Mode.TERMINAL and bidi.has_rtl("".join(glyph.text for glyph in shown)):
+        if (
+            self.mode is Mode.TERMINAL
+            and shown
+            and (line.rtl or bidi.has_rtl("".join(g.text for g in shown)))
+        ):
             segments = _isolated(shown, fill, rtl=line.rtl)
         else:
             segments = _segments(shown, fill)

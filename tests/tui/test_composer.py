@@ -2,6 +2,7 @@
 
 import pytest
 from textual.app import App
+from textual.events import Key
 
 from fallback import locale
 from fallback.tui.setting import Setting
@@ -63,6 +64,13 @@ async def test_left_is_forward_in_arabic(desk):
 async def test_enter_sends_and_control_j_breaks_the_line(desk):
     await desk.pilot.press("a", "ctrl+j", "b", "alt+enter", "c", "enter")
     assert desk.sent == ["a\nb\nc"]
+
+
+async def test_keys_that_come_at_once_are_taken_in_their_turn(desk):
+    for key in ("t", "e", "h", "backspace", "backspace", "h", "e", "ctrl+j", "x", "enter", "y"):
+        desk.post_message(Key(key, key if len(key) == 1 else None))
+    await desk.pilot.pause()
+    assert (desk.sent, desk.composer.text) == (["the\nx"], "y")
 
 
 async def test_a_blank_text_is_not_sent(desk):

@@ -2,17 +2,21 @@
 
 import pytest
 
+from fallback.clock import VirtualClock
 from fallback.core.events import Origin
 from fallback.core.health import Health, State
-from fallback.core.ids import SourceId
+from fallback.core.ids import ChatId, RoomId, SourceId
 from fallback.core.outbox import Wedge
+from fallback.core.ports import Portal
 from fallback.errors import AuthError, StoreError
+from fallback.store.memory import MemoryStore
 from fallback.tui.screens.dialogs import Menu, Picker, Reader
+from fallback.tui.session import StoreSession
 from fallback.tui.typeset import Mode
 from fallback.tui.widgets.composer import Composer
 from fallback.tui.widgets.panels import Banner, Groups, People
 from fallback.tui.widgets.timeline import Timeline
-from tests.tui.fakes import CLINIC, LAILA, ME, NEWS, SARA, app, deliver, message, session
+from tests.tui.fakes import CLINIC, LAILA, ME, NEWS, NOW, SARA, app, deliver, message, session
 
 
 def screen(client):
@@ -87,6 +91,40 @@ async def test_a_failed_message_says_so_and_can_be_retried(hand):
     await deliver(hand.session)
     await hand.settle()
     assert hand.entry.tick.value == "sent"
+
+
+async def test_a_message_that_was_given_up_is_not_shown_as_sent(hand):
+    await hand.press(*"hi", "enter")
+    await deliver(hand.session, Wedge("forbidden"))
+    await hand.settle()
+    await hand.press("up", "x")
+    hand.session.on_timeline(NEWS)
+    await hand.settle()
+    assert hand.entry.tick.value == "failed"
+    assert "retry" not in hand.see()
+
+
+async def test_without_a_group_it_says_so_and_opens_the_first_that_comes():
+    one = StoreSession(MemoryStore(), VirtualClock(NOW), ME)
+    client = app(one)
+    async with client.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press(*"hello", "enter", "up", "f2", "f2")
+        assert "no group yet" in screen(client)
+        assert client.main.composer.text == "hello"
+        await one.store.save_portal(Portal(id=NEWS, chat=ChatId("!n"), room=RoomId("!n"), name="Fresh"))
+        one.on_timeline(NEWS)
+        for _ in range(3):
+            await pilot.pause()
+        assert client.main.current == NEWS
+
+
+@pytest.mark.parametrize("size", [(10, 3), (24, 5), (300, 90)])
+async def test_no_size_of_the_terminal_breaks_it(hand, size):
+    await hand.pilot.resize_terminal(*size)
+    await hand.press("f2", "f2", "f1", "escape", "up", "escape", "a")
+    await hand.settle()
+    assert hand.client.is_running
 
 
 async def test_a_reply_quotes_the_selected_message(hand):

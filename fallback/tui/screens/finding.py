@@ -178,7 +178,7 @@ class Finding:
         choices = [Choice("reply", tr("Reply"), "r"), Choice("copy", tr("Copy"), "c")]
         if entry.own and not entry.deleted:
             choices += [Choice("edit", tr("Edit"), "e"), Choice("delete", tr("Delete"), "d")]
-        if entry.tick is Tick.FAILED:
+        if entry.stuck:
             choices = [Choice("retry", tr("Try again"), "r"), Choice("cancel", tr("Cancel"), "x"), choices[1]]
         if isinstance(entry.event, Message) and entry.event.poll:
             choices += [
@@ -198,7 +198,7 @@ class Finding:
         main, portal = self.main, self.main.current
         if portal is None:
             return
-        failed = entry.tick is Tick.FAILED
+        failed = entry.stuck
         match action:
             case "reply" | "retry" if failed:
                 await main.session.retry(entry.delivery)

@@ -82,12 +82,12 @@ class Writing(Screen[None]):
     async def send(self, event: Composer.Submitted) -> None:
         """Send, or change the message that is being edited; what can't be kept comes back."""
         if self.current is None:
+            self.composer.load(event.text)
             return
         portal, reply, edit = self.current, self.replying, self.editing
         mentions = [who for name, who in self._mentioned.items() if f"@{name}" in event.text]
-        self.composer.load("")
         self.intend("", reply=None, edit=None)
-        self._draft, self._mentioned = "", {}
+        self._draft, self._mentioned = self.composer.text, {}
         try:
             if edit is not None:
                 await self.session.edit(portal, edit, event.text)
@@ -96,7 +96,7 @@ class Writing(Screen[None]):
                 self.query_one(Timeline).to_bottom()
             await self.keep_draft()
         except FallbackError as error:
-            self.composer.load(event.text)
+            self.composer.load(event.text + self.composer.text)
             self.intend("", reply=reply, edit=edit)
             self.client.complain(error)
 

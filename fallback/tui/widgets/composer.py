@@ -5,7 +5,6 @@ from typing import ClassVar, NamedTuple
 
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Offset, Size
 from textual.message import Message as Posted
 from textual.strip import Strip
@@ -33,23 +32,24 @@ class Place(NamedTuple):
 class Composer(PaintedWidget, can_focus=True):
     """A text of several lines with a cursor that stands between grapheme clusters."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", show=False),
-        Binding("alt+enter,ctrl+j,shift+enter", "newline", show=False, priority=True),
-        Binding("backspace", "delete(-1)", show=False),
-        Binding("delete,ctrl+d", "delete(1)", show=False),
-        Binding("ctrl+w,alt+backspace,ctrl+backspace", "delete_word", show=False),
-        Binding("ctrl+u", "clear", show=False),
-        Binding("left", "move(-1, True)", show=False),
-        Binding("right", "move(1, True)", show=False),
-        Binding("ctrl+left", "word(-1)", show=False),
-        Binding("ctrl+right", "word(1)", show=False),
-        Binding("up", "line(-1)", show=False),
-        Binding("down", "line(1)", show=False),
-        Binding("home,ctrl+a", "edge(-1)", show=False),
-        Binding("end,ctrl+e", "edge(1)", show=False),
-        Binding("ctrl+z", "undo", show=False),
-    ]
+    KEYS: ClassVar[dict[str, tuple[str, tuple[int, ...]]]] = {
+        "enter": ("submit", ()),
+        **dict.fromkeys(("alt+enter", "ctrl+j", "shift+enter"), ("newline", ())),
+        "backspace": ("delete", (-1,)),
+        **dict.fromkeys(("delete", "ctrl+d"), ("delete", (1,))),
+        **dict.fromkeys(("ctrl+w", "alt+backspace", "ctrl+backspace"), ("delete_word", ())),
+        "ctrl+u": ("clear", ()),
+        "left": ("move", (-1,)),
+        "right": ("move", (1,)),
+        "ctrl+left": ("word", (-1,)),
+        "ctrl+right": ("word", (1,)),
+        "up": ("line", (-1,)),
+        "down": ("line", (1,)),
+        **dict.fromkeys(("home", "ctrl+a"), ("edge", (-1,))),
+        **dict.fromkeys(("end", "ctrl+e"), ("edge", (1,))),
+        "ctrl+z": ("undo", ()),
+    }
+    """Key to action and arguments; no bindings, because those run after keys that were pressed later."""
 
     class Submitted(Posted):
         """The text is to be sent."""
@@ -170,9 +170,9 @@ class Composer(PaintedWidget, can_focus=True):
             self._set(text, cursor)
             self._undo.pop()
 
-    def action_move(self, direction: int, visual: bool = False) -> None:
-        """Move by a cluster; ``visual`` means left and right as they look in right-to-left text."""
-        if visual and self._rtl(self._paragraph()):
+    def action_move(self, direction: int) -> None:
+        """Move by a cluster, to the left or right as it looks."""
+        if self._rtl(self._paragraph()):
             direction = -direction
         self._set(self.text, self._step(direction))
 
@@ -217,11 +217,12 @@ class Composer(PaintedWidget, can_focus=True):
         self._set(self.text, place.start if direction < 0 else place.end)
 
     def on_key(self, event: events.Key) -> None:
-        """Insert what is typed; Enter is taken in turn, so that fast typing after it is the next message."""
-        if event.key == "enter":
+        """Take every key in its turn, however fast they come."""
+        if event.key in self.KEYS:
             event.stop()
             event.prevent_default()
-            self.action_submit()
+            action, arguments = self.KEYS[event.key]
+            getattr(self, f"action_{action}")(*arguments)
         elif event.is_printable and event.character:
             event.stop()
             event.prevent_default()

@@ -120,7 +120,8 @@ class RowPainter:
             body.append(self._fit([(text, self.look("dim"))], inner, rtl=rtl))
         if entry.tick is Tick.FAILED:
             reason = tr("not sent: {error}", error=entry.error) if entry.error else tr("not sent")
-            runs = [(f"⚠ {reason} · {tr('↑ then r retry, x cancel')}", self.look("failed"))]
+            keys = f" · {tr('↑ then r retry, x cancel')}" if entry.stuck else ""
+            runs = [(f"⚠ {reason}{keys}", self.look("failed"))]
             body += self.typesetter.wrap(runs, inner, rtl=rtl)
         return [self._barred(line, entry, rtl=rtl, selected=around.selected) for line in body]
 
