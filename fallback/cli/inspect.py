@@ -7,6 +7,22 @@ import click
 _LARGE = 20 << 20
 
 
+class _Percent:
+    """Says on stderr how far the reading of a large file is, every tenth."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._next = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        from fallback.cli.output import say
+
+        percent = min(100, 100 * done // max(1, total))
+        if percent >= self._next:
+            say(f"reading {self._name}: {percent} %")
+            self._next = percent - percent % 10 + 10
+
+
 @click.command("inspect")
 @click.argument("exports", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one object with all messages, for programs.")
@@ -36,16 +52,16 @@ def command(
       fallback inspect chat.zip --messages > events.ndjson
       fallback inspect mine.zip hers.zip         also say how they overlap
     """
-    from fallback.cli.output import data, emit_json, say
+    from fallback.cli.output import data, emit_json
     from fallback.networks.whatsapp.export import read_exports
     from fallback.networks.whatsapp.report import as_object, lines, together
 
     order = date_order.upper() if date_order else None
     opened = []
     for path in exports:
-        if path.is_file() and path.stat().st_size > _LARGE:
-            say(f"Reading {path.name} …")
-        opened += read_exports(path, date_order=order, timezone=timezone, me=me)
+        large = path.is_file() and path.stat().st_size > _LARGE
+        tell = _Percent(path.name) if large else None
+        opened += read_exports(path, date_order=order, timezone=timezone, me=me, progress=tell)
     if messages:
         for export in opened:
             for event in export.events:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -69,6 +70,18 @@ class Export:
         self._me = sanitise_name(me) if me else ""
         self._group: Group | None = None
         self._chat = ChatId(chat) if chat else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.archive.close()
 
     @property
     def platform(self) -> str:
@@ -176,6 +189,7 @@ class Export:
                 state.apply(record.system)
                 continue
             totals.people[record.label or ""] += 1
+            state.spoke(record.label or "")
             body = record.special
             if body is None:
                 continue
@@ -252,11 +266,15 @@ def read_exports(
     date_order: str | None = None,
     timezone: str | tzinfo | None = None,
     me: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Export]:
-    """Open every chat of an export."""
+    """Open every chat of an export; the arguments are those of ``read_export``."""
     with open_export(path) as archive:
         names = [text.name for text in archive.chats]
-    return [read_export(path, date_order=date_order, timezone=timezone, me=me, member=name) for name in names]
+    return [
+        read_export(path, date_order=date_order, timezone=timezone, me=me, member=name, progress=progress)
+        for name in names
+    ]
 
 
 def zone_of(zone: str | tzinfo | None) -> tzinfo:

@@ -48,6 +48,11 @@ class GroupState:
             case _:
                 return
 
+    def spoke(self, label: str) -> None:
+        """Count somebody who left and writes again as back."""
+        if label in self._gone:
+            self._enter(label)
+
     def _enter(self, name: str) -> None:
         if name:
             self._members[name] = None

@@ -16,7 +16,7 @@ from fallback.core.events import (
     Notice,
     Setting,
 )
-from fallback.errors import UsageError
+from fallback.errors import ArchiveError, UsageError
 from fallback.networks.whatsapp.export import read_export
 from fallback.simulator.exports import style, write_export
 
@@ -199,3 +199,20 @@ def test_streaming_keeps_memory_flat(locale, platform, tmp_path):
     tracemalloc.stop()
     assert path.stat().st_size > 8 << 20
     assert peak < 16 << 20
+
+
+def test_somebody_who_writes_after_leaving_is_back(tmp_path):
+    text = "14/03/2024, 21:40 - Omar: hi\n14/03/2024, 21:41 - Omar left\n15/03/2024, 21:42 - Lee: hm\n"
+    assert [p.name for p in _export(tmp_path, text).group.members] == ["Lee"]
+    text += "15/03/2024, 21:43 - Omar: again\n"
+    assert [p.name for p in _export(tmp_path, text).group.members] == ["Omar", "Lee"]
+
+
+def test_export_closes_its_archive(tmp_path):
+    path = tmp_path / "chat.zip"
+    write_export(path, 20, style("de"), media=True)
+    with read_export(path, timezone="UTC") as export:
+        assert export.totals.missing == []
+        assert export.language == "de"
+    with pytest.raises(ArchiveError):
+        export.archive.read(export.text.name)

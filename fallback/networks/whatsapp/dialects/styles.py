@@ -56,7 +56,7 @@ STYLES: Final[tuple[tuple[str, str, str, int, str, str, str, str, str], ...]] = 
     ("bn-IN", "bn", "gregorian", 0x9e6, "{d}/{M}/{yy}, {h}:{mm}:{ss} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "AM", "PM"),
     ("gu", "gu", "gregorian", 0x30, "{d}/{M}/{yy} {hh}:{mm}:{ss} {a}", "{d}/{M}/{yy} {hh}:{mm} {a}", "{d}/{M}/{yy} {hh}:{mm} {a}", "AM", "PM"),
     ("ta", "ta", "gregorian", 0x30, "{d}/{M}/{yy}, {h}:{mm}:{ss} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "AM", "PM"),
-    ("te", "te", "gregorian", 0x30, "{dd}-{MM}-{yy} {h}:{mm}:{ss} {a}", "{dd}-{MM}-{yy} {h}:{mm} {a}", "{dd}-{MM}-{yy} {h}:{mm} {a}", "AM", "PM"),
+    ("te-IN", "te", "gregorian", 0x30, "{dd}-{MM}-{yy} {h}:{mm}:{ss} {a}", "{dd}-{MM}-{yy} {h}:{mm} {a}", "{dd}-{MM}-{yy} {h}:{mm} {a}", "AM", "PM"),
     ("kn", "", "gregorian", 0x30, "{d}/{M}/{yy}, {hh}:{mm}:{ss} {a}", "{d}/{M}/{yy}, {hh}:{mm} {a}", "{d}/{M}/{yy}, {hh}:{mm} {a}", "AM", "PM"),
     ("ml", "", "gregorian", 0x30, "{d}/{M}/{yy}, {h}:{mm}:{ss} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "AM", "PM"),
     ("pa", "", "gregorian", 0x30, "{d}/{M}/{yy}, {h}:{mm}:{ss} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "{d}/{M}/{yy}, {h}:{mm} {a}", "AM", "PM"),
