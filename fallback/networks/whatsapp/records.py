@@ -12,7 +12,7 @@ from fallback.networks.whatsapp.headers import Header, learn
 _BLOCK: Final = 1 << 19
 _SAMPLE: Final = 1 << 16
 _SHORTEST: Final = 10
-_TALLY: Final = 1 << 20
+_TALLY: Final = 1 << 18
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):

@@ -201,7 +201,8 @@ def _misses(batch: Batch, source: Source) -> bool:
 
 def _decide(dates: Dates, source: Source, survey: Survey) -> DateOrder:
     pairs = (pair for batch in source.again() for pair in zip(batch.dates, batch.bodies, strict=True))
-    capital = any(b"AM" in time or b"PM" in time for time in source.seconds)
+    worded = "\0" in source.layout.header.shape.gap + source.layout.header.shape.tail
+    capital = not worded or any(b"AM" in time or b"PM" in time for time in source.seconds)
     return decide(dates, source.layout.header.shape, survey.language, source.year, pairs, capital=capital)
 
 
