@@ -17,10 +17,10 @@ from fallback import locale
 from fallback.config import Interface
 from fallback.errors import FallbackError
 from fallback.locale import tr
+from fallback.tui.contract import Session
 from fallback.tui.looks import looks
 from fallback.tui.screens.finding import windows
 from fallback.tui.screens.main import MainScreen
-from fallback.tui.session import Session
 from fallback.tui.setting import Setting
 from fallback.tui.typeset import Mode, detect
 

@@ -11,9 +11,9 @@ from fallback.core.events import Message
 from fallback.core.ids import PortalId
 from fallback.locale import ntr, tr
 from fallback.tui import words
+from fallback.tui.contract import Session
 from fallback.tui.fold import Entry, Thread, Tick
 from fallback.tui.messages import BannerChanged, TimelineChanged
-from fallback.tui.session import Session
 from fallback.tui.typeset import safe
 
 SHOWN = 20

@@ -1,9 +1,10 @@
-"""What the widgets need of the world, and the session that gives it from a store; widgets never do I/O."""
+"""The session over a profile's store: reads and writes with every network down."""
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -24,106 +25,19 @@ from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId, UserId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Portal, Store, TimelineRow
 from fallback.text import sanitise
+from fallback.tui.contract import Action, Session
 from fallback.tui.markup import bare
 from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
 from fallback.tui.views import BannerKind, BannerView, GroupView, Hit, PersonView, Presence
 
-Action = tuple[str, str, Callable[[], Awaitable[None]]]
-"""A key, its label and what it does."""
-
+__all__ = ["Action", "Session", "StoreSession", "summary"]
 MATRIX = "matrix"
 NEWEST = 12
 """Rows that show a group's last message, where all was seen."""
+TRIED = 5
+"""Times that an unknown id is looked up: what it names may still come, but rarely does."""
 LOOKED_BACK = 200
 """Rows that unread counts look at."""
-
-
-class Session(Protocol):
-    """Everything that the client shows and does; see ``tui.views`` for the values."""
-
-    me: UserId
-
-    async def groups(self) -> list[GroupView]:
-        """List the groups, the one with the newest message first."""
-        ...
-
-    async def timeline(self, portal: PortalId, before: int = 0, limit: int = 200) -> list[TimelineRow]:
-        """Give the newest rows (below ``before``, if not 0), oldest first."""
-        ...
-
-    async def people(self, portal: PortalId) -> list[PersonView]:
-        """List who belongs to a group."""
-        ...
-
-    async def banner(self) -> BannerView:
-        """Say how all of it stands."""
-        ...
-
-    async def send(
-        self,
-        portal: PortalId,
-        text: str,
-        reply_to: SourceId | None = None,
-        mentions: Sequence[Identity] = (),
-    ) -> None:
-        """Write a message; it is in the timeline when this returns."""
-        ...
-
-    async def react(self, portal: PortalId, target: SourceId, key: str) -> None:
-        """Put an emoji under a message; an empty one takes it back."""
-        ...
-
-    async def edit(self, portal: PortalId, target: SourceId, text: str) -> None:
-        """Change an own message."""
-        ...
-
-    async def redact(self, portal: PortalId, target: SourceId) -> None:
-        """Delete a message."""
-        ...
-
-    async def vote(self, portal: PortalId, target: SourceId, options: Sequence[str]) -> None:
-        """Choose in a poll."""
-        ...
-
-    async def mark_read(self, portal: PortalId, row: int) -> None:
-        """Say that everything up to ``row`` was seen."""
-        ...
-
-    async def read_up_to(self, portal: PortalId) -> int:
-        """Give the row up to which everything was seen."""
-        ...
-
-    async def retry(self, delivery: DeliveryId) -> None:
-        """Try a failed message again."""
-        ...
-
-    async def drop(self, delivery: DeliveryId) -> None:
-        """Give a failed message up."""
-        ...
-
-    async def search(self, query: str, portal: PortalId | None = None, limit: int = 50) -> list[Hit]:
-        """Find messages by their words, newest first."""
-        ...
-
-    async def get(self, key: str) -> str:
-        """Read a small fact of the client (a draft, a setting); empty where there is none."""
-        ...
-
-    async def put(self, key: str, value: str) -> None:
-        """Keep a small fact of the client."""
-        ...
-
-    async def connect(self) -> None:
-        """Go to the network; called after the first frame."""
-        ...
-
-    def changes(self) -> AsyncIterator[Change]:
-        """Give what changes, for ever."""
-        ...
-
-    def extra_actions(self) -> list[Action]:
-        """Offer what only this session can do (the demo's outage)."""
-        ...
 
 
 class StoreSession:
@@ -162,6 +76,7 @@ class StoreSession:
         self._online: float | None = None
         self._reached = (0, 0)
         self._aliases: dict[tuple[PortalId, SourceId], SourceId] = {}
+        self._misses: Counter[tuple[PortalId, SourceId]] = Counter()
         self._listeners: set[asyncio.Queue[Change]] = set()
 
     # ── what the owner tells ────────────────────────────────────────────────────────────────────
@@ -382,7 +297,8 @@ class StoreSession:
 
     async def _own_id(self, portal: PortalId, source: SourceId, by_row: dict[int, SourceId]) -> SourceId:
         key = (portal, source)
-        if key not in self._aliases:
+        if key not in self._aliases and self._misses[key] < TRIED:
+            self._misses[key] += 1
             for origin in Origin:
                 row = await self.store.row_of(portal, origin, source)
                 if row:

@@ -12,11 +12,11 @@ from fallback.core.ids import PortalId, SourceId
 from fallback.errors import FallbackError
 from fallback.locale import tr
 from fallback.tui.commands import commands
+from fallback.tui.contract import Session
 from fallback.tui.fold import Thread
 from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
 from fallback.tui.screens.finding import Finding
 from fallback.tui.screens.writing import Writing
-from fallback.tui.session import Session
 from fallback.tui.setting import Setting
 from fallback.tui.views import GroupView
 from fallback.tui.widgets.composer import Composer

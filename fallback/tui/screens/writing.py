@@ -12,8 +12,8 @@ from fallback.core.roster import fold
 from fallback.errors import FallbackError
 from fallback.locale import tr
 from fallback.tui import words
+from fallback.tui.contract import Session
 from fallback.tui.fold import Entry
-from fallback.tui.session import Session
 from fallback.tui.setting import Setting
 from fallback.tui.typeset import isolate
 from fallback.tui.views import PersonView
