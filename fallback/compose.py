@@ -6,6 +6,7 @@ Everything heavy is imported where it is used, so that a command pays for what i
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from fallback.homeserver.managed import ManagedHomeserver
     from fallback.matrix.client import NioHomeserver
     from fallback.networks.whatsapp.export import Export
+    from fallback.store.vault import Vault
 
 ACCOUNT = "account"
 
@@ -46,19 +48,45 @@ def settings(profile: Profile) -> Config:
 
 @contextlib.asynccontextmanager
 async def open_store(profile: Profile) -> AsyncIterator[Store]:
-    """Open the profile's store and hold its lock.
+    """Open the profile's store and hold its lock; asks for the passphrase where nothing else opens the vault.
 
     Raises:
         ProfileBusyError: another process owns the profile.
+        AuthError: the vault does not open.
         StoreError: it can't be read.
     """
+    async with open_profile(profile) as (store, _):
+        yield store
+
+
+@contextlib.asynccontextmanager
+async def open_profile(profile: Profile) -> "AsyncIterator[tuple[Store, Vault]]":
+    """Open the profile's store as ``open_store`` does, and give its vault for the other keys."""
     from fallback.store.sqlite import SqliteStore
 
-    store = await SqliteStore.open(profile.store_file)
+    vault = unlock(profile)
+    store = await SqliteStore.open(profile.store_file, vault.subkey("db"), name=profile.name)
     try:
-        yield store
+        yield store, vault
     finally:
         await store.close()
+
+
+def unlock(profile: Profile, passphrase_file: Path | None = None) -> "Vault":
+    """Open the profile's vault, which is made where there is none.
+
+    Raises:
+        ProfileBusyError: another process owns the profile; then nobody is asked anything.
+        AuthError: it does not open.
+    """
+    from fallback.store import asking, vault
+    from fallback.store.lock import ProfileLock
+
+    with ProfileLock(profile.store_file.with_suffix(".lock"), profile.name):
+        return vault.open_or_make(
+            profile.store_file,
+            asking.attempts(f"Passphrase of profile {profile.name}: ", passphrase_file),
+        )
 
 
 def managed(profile: Profile, config: Config) -> "ManagedHomeserver":
@@ -104,17 +132,26 @@ async def account(store: Store) -> Account:
 
 
 async def sign_in(store: Store, url: str, user: UserId, password: str) -> Account:
-    """Sign in with a device of our own, once; a later start uses the same one at the present address."""
+    """Sign in with a device of our own.
+
+    Args:
+        password: empty for an account that the profile is signed in with already; only its address is renewed.
+
+    Raises:
+        AuthError: refused, or the profile has another account.
+    """
     from fallback.matrix.login import log_in
 
     kept = await store.get(ACCOUNT)
     if kept is not None:
         known = msgspec.json.decode(kept, type=Account)
-        if known.user == user:
+        if known.user != user:
+            raise AuthError(f"this profile is signed in as {known.user}", "Use another one: --profile NAME")
+        if not password:
             present = msgspec.structs.replace(known, url=url)
             await store.put(ACCOUNT, msgspec.json.encode(present).decode())
             return present
-    device = "FALLBACK" + secrets.token_hex(8).upper()
+    device = known.device if kept is not None else "FALLBACK" + secrets.token_hex(8).upper()
     token = await log_in(url, user, password, device)
     fresh = Account(url, user, device, token)
     await store.put(ACCOUNT, msgspec.json.encode(fresh).decode())

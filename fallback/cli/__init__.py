@@ -14,6 +14,7 @@ COMMANDS = {
     "health": "See whether WhatsApp works, or replay a recorded outage.",
     "homeserver": "Run the managed homeserver of this profile.",
     "inspect": "Say what a WhatsApp export holds.",
+    "login": "Sign this profile in to a Matrix account.",
     "migrate": "Turn a WhatsApp export into a Matrix room.",
     "relay": "Keep WhatsApp groups and their rooms in step (daemon).",
     "status": "Show the profile's groups and what waits to be sent.",

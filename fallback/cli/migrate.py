@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     help="Of the export's dates, if they leave it open.",
 )
 @click.option("--timezone", help="Of the phone that exported, e.g. Asia/Amman.  [default: this machine's]")
+@click.option(
+    "--invite",
+    multiple=True,
+    metavar="@USER:SERVER",
+    help="Invite somebody when the history is in; repeatable.",
+)
 @click.option("--me", help="The name of the person who exported.")
 @click.pass_obj
 def command(profile: str, /, export: Path, **options: Any) -> None:
@@ -41,6 +47,7 @@ def command(profile: str, /, export: Path, **options: Any) -> None:
       fallback migrate "WhatsApp Chat with Newsroom.zip" --plan
       fallback migrate chat.zip --timezone Asia/Amman --yes
       fallback migrate chat.zip --json --yes > report.json
+      fallback migrate chat.zip --invite @sara:fallback.local
     """
     asyncio.run(_migrate(profile, export, **options))
 
@@ -57,6 +64,7 @@ async def _migrate(
     date_order: str | None,
     timezone: str | None,
     me: str | None,
+    invite: tuple[str, ...],
 ) -> None:
     from fallback import compose
     from fallback.cli.plan import describe, result
@@ -80,7 +88,7 @@ async def _migrate(
     if not (yes or resume or as_json) and not click.confirm("Do this?", err=True):
         say("nothing was changed")
         return
-    portal, check = await _apply(where, path, plan, events)
+    portal, check = await _apply(where, path, plan, events, invite)
     if as_json:
         emit_json(
             {"plan": plan, "room": portal.room, "verification": check, "differences": check.differences}
@@ -95,11 +103,12 @@ async def _migrate(
 
 
 async def _apply(
-    where: "Profile", path: Path, plan: "Plan", events: "list[Canonical]"
+    where: "Profile", path: Path, plan: "Plan", events: "list[Canonical]", invite: tuple[str, ...]
 ) -> "tuple[Portal, Verification]":
     """Carry the plan out on the managed homeserver, and read the room back."""
     from fallback import compose
     from fallback.bridge.migrate import Migration
+    from fallback.core.ids import UserId
     from fallback.errors import FallbackError, HomeserverError
     from fallback.networks.whatsapp.archive import open_export
 
@@ -122,6 +131,8 @@ async def _apply(
                 error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
                 raise error from raised
         await server.analyze()
+        for user in invite:
+            await side.invite(portal.room, UserId(user))
         return portal, await run.check(portal, events)
 
 

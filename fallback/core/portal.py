@@ -64,13 +64,14 @@ class SyncBatch(Frozen, frozen=True):
     Args:
         events: canonical, each with its room's id as chat and its Matrix event id as id.
         token: what to ask for next; saved in the same transaction as the events.
+        invited: rooms, and who invites us.
         limited: rooms whose timeline had a gap before these events.
     """
 
     events: tuple[Canonical, ...]
     token: str
     joined: tuple[RoomId, ...] = ()
-    invited: tuple[RoomId, ...] = ()
+    invited: tuple[tuple[RoomId, UserId], ...] = ()
     limited: tuple[tuple[RoomId, str], ...] = ()
 
 

@@ -8,6 +8,7 @@ translate foreign exceptions at the edge.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from fallback.core.contacts import ContactStore
 from fallback.core.events import Canonical, Event, Group, Origin
 from fallback.core.health import Health, Sample
 from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
@@ -148,6 +149,14 @@ class Homeserver(Protocol):
         """Describe a room as it is now."""
         ...
 
+    async def accept(self, room: RoomId) -> None:
+        """Join a room that this account was invited to."""
+        ...
+
+    async def invite(self, room: RoomId, user: UserId) -> None:
+        """Invite somebody; harmless when they are invited or there."""
+        ...
+
     async def ensure_ghost(self, user: UserId, name: str) -> None:
         """Register a ghost with its device and display name; harmless when it exists."""
         ...
@@ -205,7 +214,7 @@ class Homeserver(Protocol):
 # ── what lasts ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Store(Protocol):
+class Store(ContactStore, Protocol):
     """The one durable store of a profile; every method is one transaction."""
 
     async def close(self) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-from nio import AsyncClient, AsyncClientConfig, ReceiptEvent, SyncError, SyncResponse
+from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, ReceiptEvent, SyncError, SyncResponse
 
 from fallback.core.events import Canonical, Identity, Reaction, Receipt, ReceiptKind, Redaction
 from fallback.core.ids import ChatId, DeliveryId, EventId, RoomId, SourceId, UserId
@@ -25,6 +26,8 @@ PAGE = 1000
 """Events a page when a room is read back."""
 SYNC_TIMEOUT = 30_000
 """ms that the homeserver holds an empty sync."""
+MXC = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_-]{1,255})")
+"""The address of a file; anything else could lead our token to another path."""
 FILTER = {
     "presence": {"types": []},
     "room": {"timeline": {"limit": 100}, "ephemeral": {"types": ["m.receipt"]}},
@@ -98,7 +101,12 @@ class NioHomeserver:
             events=tuple(events),
             token=response.next_batch,
             joined=tuple(RoomId(room) for room in response.rooms.join),
-            invited=tuple(RoomId(room) for room in response.rooms.invite),
+            invited=tuple(
+                (RoomId(room), UserId(event.sender))
+                for room, info in response.rooms.invite.items()
+                for event in info.invite_state
+                if isinstance(event, InviteMemberEvent) and event.state_key == self.user
+            ),
             limited=tuple(limited),
         )
 
@@ -272,9 +280,11 @@ class NioHomeserver:
 
     async def download(self, source: str) -> bytes:
         """Fetch a file by its ``mxc://`` address."""
-        if not source.startswith("mxc://"):
+        found = MXC.fullmatch(source)
+        if found is None:
             raise PermanentError("this is no address of a file on Matrix")
-        return await self.http.download(f"/_matrix/client/v1/media/download/{source.removeprefix('mxc://')}")
+        server, media = (quote(part, safe="") for part in found.groups())
+        return await self.http.download(f"/_matrix/client/v1/media/download/{server}/{media}")
 
     # ── reading back ─────────────────────────────────────────────────────────────────────────────
 

@@ -24,6 +24,7 @@ from fallback.core.events import (
 )
 from fallback.core.markup import to_html
 from fallback.errors import PermanentError
+from fallback.text import sanitise_name
 
 SOURCE = "dev.fallback.source"
 """Our key in event content: where and when it was first said; survives the loss of our own store."""
@@ -185,4 +186,4 @@ def _poll(poll: Poll) -> Content:
 
 def identity_of(user: str, names: Mapping[str, str]) -> Identity:
     """Name a Matrix user by the room's member names."""
-    return Identity(mxid=user, name=names.get(user, ""))
+    return Identity(mxid=sanitise_name(user, 255), name=names.get(user, ""))

@@ -89,7 +89,9 @@ def _read(raw: Mapping[str, Any], room: str, names: Mapping[str, str]) -> Canoni
         case "org.matrix.msc3381.poll.response" | "m.poll.response":
             answers = content[POLL_RESPONSE]["answers"]
             return Vote(
-                **base, target=SourceId(str(_relation(content)["event_id"])), options=tuple(map(str, answers))
+                **base,
+                target=SourceId(str(_relation(content)["event_id"])),
+                options=tuple(sanitise_name(str(answer)) for answer in answers[:20]),
             )
         case "m.room.member":
             return _membership(raw, base, names)
@@ -125,7 +127,7 @@ def _message(
         return Message(**base, deleted=True)
     reply = (_relation(content).get("m.in_reply_to") or {}).get("event_id")
     mentions = content.get("m.mentions") or {}
-    users = tuple(Identity(mxid=str(user)) for user in mentions.get("user_ids", ()))
+    users = tuple(Identity(mxid=sanitise_name(str(user), 255)) for user in mentions.get("user_ids", ()))
     common: dict[str, Any] = {
         **base,
         "reply_to": SourceId(str(reply)) if reply else None,

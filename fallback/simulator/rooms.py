@@ -20,6 +20,7 @@ class Room(msgspec.Struct):
     members: dict[UserId, str] = {}
     timeline: list[tuple[UserId, EventId, Canonical]] = []
     admins: tuple[UserId, ...] = ()
+    invited: dict[UserId, UserId] = {}
 
 
 class MemoryServer:
@@ -67,14 +68,21 @@ class MemoryHomeserver:
             events = self._since(position)
             position = len(self.server.stream)
             joined = tuple(room for room, there in self.server.rooms.items() if self.user in there.members)
-            yield SyncBatch(events=events, token=str(position), joined=joined)
-            await self._news(position)
+            invited = self._invitations()
+            yield SyncBatch(events=events, token=str(position), joined=joined, invited=invited)
+            await self._news(position, invited)
 
-    async def _news(self, position: int) -> None:
+    def _invitations(self) -> tuple[tuple[RoomId, UserId], ...]:
+        rooms = self.server.rooms.items()
+        return tuple((room, there.invited[self.user]) for room, there in rooms if self.user in there.invited)
+
+    async def _news(self, position: int, invited: tuple[tuple[RoomId, UserId], ...]) -> None:
+        def any_news() -> bool:
+            there = self.server
+            return len(there.stream) > position or not there.is_up or self._invitations() != invited
+
         async with self.server.bell:
-            await self.server.bell.wait_for(
-                lambda: len(self.server.stream) > position or not self.server.is_up
-            )
+            await self.server.bell.wait_for(any_news)
 
     def _since(self, position: int) -> tuple[Canonical, ...]:
         seen: dict[RoomId, int] = {}
@@ -116,6 +124,7 @@ class MemoryHomeserver:
             members={self.user: self.server.profiles[self.user]},
             timeline=[],
             admins=(self.user, *spec.admins),
+            invited={},
         )
         if spec.alias:
             self.server.aliases[spec.alias] = room
@@ -131,6 +140,21 @@ class MemoryHomeserver:
         return RoomState(
             room=room, name=there.spec.name, topic=there.spec.topic, members=members, admins=there.admins
         )
+
+    async def accept(self, room: RoomId) -> None:
+        """Join a room that this account was invited to."""
+        self.server.reach()
+        if self.user not in self._room(room).invited:
+            raise PermanentError("there is no invitation to that room")
+        del self._room(room).invited[self.user]
+        await self.join(room, self.user)
+
+    async def invite(self, room: RoomId, user: UserId) -> None:
+        """Invite somebody; harmless when they are invited or there."""
+        self.server.reach()
+        if user not in self._room(room).members:
+            self._room(room).invited[user] = self.user
+            await self._ring()
 
     async def ensure_ghost(self, user: UserId, name: str) -> None:
         """Register a ghost."""

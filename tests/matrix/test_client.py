@@ -69,3 +69,21 @@ async def test_a_homeserver_that_is_not_there_is_transient():
     with pytest.raises(TransientError):
         await side.send("!r", MESSAGE, transaction=DeliveryId("t"))
     await side.close()
+
+
+@pytest.mark.parametrize(
+    "source", ["https://x/y", "mxc://../../../v3/account/whoami", "mxc://s/../x", "mxc://s/a?b=c", "mxc://s"]
+)
+async def test_an_address_that_leads_elsewhere_is_never_asked(sides, source):
+    with pytest.raises(PermanentError, match="no address of a file"):
+        await sides[0].download(source)
+
+
+async def test_who_invites_is_told(sides):
+    one, two = sides
+    room = await one.create_room(RoomSpec(name="r"))
+    await one.invite(room, two.user)
+    batches = two.batches("")
+    batch = await anext(batches)
+    await batches.aclose()
+    assert (room, one.user) in batch.invited
