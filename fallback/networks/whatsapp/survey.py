@@ -13,7 +13,7 @@ from fallback.networks.whatsapp import systems
 from fallback.networks.whatsapp.archive import ChatText
 from fallback.networks.whatsapp.dialects import fold, frames, tokens
 from fallback.networks.whatsapp.dialects.languages import LANGUAGES
-from fallback.networks.whatsapp.moments import ORDERS, fields, to_day, to_seconds
+from fallback.networks.whatsapp.moments import ORDERS, fields, plain_seconds, to_day, to_seconds
 from fallback.networks.whatsapp.order import DateOrder, Dates, certain, decide
 from fallback.networks.whatsapp.records import Batch, Layout, Preface, lay_out, split
 from fallback.text import sanitise_name
@@ -104,7 +104,7 @@ class Source:
                 yield batch
 
     def _read(self, time: bytes) -> int:
-        seconds = _plain_seconds(time)
+        seconds = plain_seconds(time)
         return (
             seconds if seconds >= 0 else to_seconds(time.decode("utf-8", "replace"), self.layout.header.words)
         )
@@ -125,16 +125,6 @@ class Source:
             numbers = fields(day.decode("utf-8", "replace"))[0]
             known = self._exists[day] = any(to_day(numbers, order, self.year) >= 0 for order in ORDERS)
         return known and seconds >= 0
-
-
-def _plain_seconds(time: bytes) -> int:
-    """Read ``HH:MM`` and ``HH:MM:SS`` in ASCII digits; -1 for all else."""
-    parts = time.split(b":")
-    try:
-        hour, minute, second = int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 0
-    except (ValueError, IndexError):
-        return -1
-    return hour * 3600 + minute * 60 + second if hour < 24 and minute < 60 and second < 60 else -1
 
 
 def look(source: Source, date_order: str | None) -> Survey:
