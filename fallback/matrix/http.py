@@ -37,6 +37,20 @@ class RefusedError(PermanentError):
         self.status = status
 
 
+class InteractiveAuthError(AuthError):
+    """The homeserver wants one more proof of who asks (user-interactive authentication).
+
+    Args:
+        session: to be sent back with the proof.
+        flows: each the stages of one way to go.
+    """
+
+    def __init__(self, session: str, flows: list[list[str]]) -> None:
+        super().__init__("the homeserver wants the account's password again", "Give the password.")
+        self.session = session
+        self.flows = flows
+
+
 class MatrixHttp:
     """One session with keep-alive to one homeserver; the connection is made at the first request.
 
@@ -195,10 +209,16 @@ def _query(params: Mapping[str, str]) -> str:
     return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in params.items())
 
 
+class _Flow(msgspec.Struct):
+    stages: list[str] = []
+
+
 class _ErrorBody(msgspec.Struct):
     errcode: str = ""
     error: str = ""
     retry_after_ms: float = 0.0
+    session: str = ""
+    flows: list[_Flow] = []
 
 
 def refusal(
@@ -217,6 +237,8 @@ def refusal(
             return TransientError(
                 f"the homeserver has trouble (HTTP {status})", retry_after=_wait(body, headers)
             )
+        case 401 if body.session:
+            return InteractiveAuthError(body.session, [flow.stages for flow in body.flows])
         case 401:
             return AuthError(f"the homeserver refused the sign-in: {reason}", "Sign this profile in again.")
         case 413:

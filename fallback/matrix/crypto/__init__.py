@@ -1,0 +1,1 @@
+"""The trust that nio lacks."""

@@ -1,0 +1,163 @@
+// An independent Matrix client (matrix-js-sdk, Rust crypto): JSON commands on stdin, one answer a line on stdout.
+import { createInterface } from "node:readline";
+
+for (const level of ["log", "info", "debug", "trace", "warn", "error"]) console[level] = () => {};
+Promise.withResolvers ??= () => {
+    const made = {};
+    made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+    return made;
+}; // Node before 22
+const sdk = await import("matrix-js-sdk");
+const api = await import("matrix-js-sdk/lib/crypto-api/index.js");
+
+let client, crypto;
+let storageKey = null; // what opens secret storage
+const requests = []; // verification requests that came
+const waiting = []; // who waits for one
+const flows = [];
+let remaining = null; // room keys that wait for the backup
+
+const once = (emitter, event, test) =>
+    new Promise((resolve) => {
+        const listener = (...args) => {
+            if (!test(...args)) return;
+            emitter.off(event, listener);
+            resolve(args);
+        };
+        emitter.on(event, listener);
+    });
+
+const commands = {
+    async start({ url, user, device, token, strict }) {
+        client = sdk.createClient({
+            baseUrl: url,
+            userId: user,
+            deviceId: device,
+            accessToken: token,
+            cryptoCallbacks: {
+                getSecretStorageKey: async ({ keys }) => [Object.keys(keys)[0], storageKey],
+                cacheSecretStorageKey: (id, info, key) => { storageKey = key; },
+            },
+        });
+        client.on(api.CryptoEvent.KeyBackupSessionsRemaining, (left) => { remaining = left; });
+        await client.initRustCrypto({ useIndexedDB: false });
+        crypto = client.getCrypto();
+        if (strict) crypto.setDeviceIsolationMode(new api.OnlySignedDevicesIsolationMode());
+        client.on(api.CryptoEvent.VerificationRequestReceived, (request) => {
+            const next = waiting.shift();
+            if (next) next(request);
+            else requests.push(request);
+        });
+        const ready = once(client, "sync", (state) => state === "PREPARED" || state === "SYNCING");
+        await client.startClient({ initialSyncLimit: 50 });
+        await ready;
+        return {};
+    },
+    // makes the account's identity, secret storage and backup; gives the recovery key
+    async bootstrap() {
+        const auth = async (request) => { await request(null); };
+        await crypto.bootstrapCrossSigning({ setupNewCrossSigning: true, authUploadDeviceSigningKeys: auth });
+        const made = await crypto.createRecoveryKeyFromPassphrase();
+        storageKey = made.privateKey;
+        await crypto.bootstrapSecretStorage({ createSecretStorageKey: async () => made, setupNewKeyBackup: true });
+        await crypto.checkKeyBackupAndEnable();
+        return { recovery: made.encodedPrivateKey };
+    },
+    // takes over the identity and the key backup that the account has
+    async recover({ recovery }) {
+        storageKey = api.decodeRecoveryKey(recovery);
+        await crypto.bootstrapCrossSigning({});
+        await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
+        const enabled = await crypto.checkKeyBackupAndEnable();
+        const { total, imported } = await crypto.restoreKeyBackup();
+        const ready = await crypto.isCrossSigningReady();
+        return { total, imported, ready, trusted: enabled?.trustInfo ?? null };
+    },
+    async join({ room }) {
+        await client.joinRoom(room);
+        if (!client.getRoom(room)) await once(client, "Room", (made) => made.roomId === room);
+        return {};
+    },
+    async send({ room, text }) {
+        const { event_id } = await client.sendTextMessage(room, text);
+        return { event: event_id };
+    },
+    // waits for the event with this text (or for it to be undecryptable) and says what it looks like
+    async read({ room, event }) {
+        const find = () => client.getRoom(room)?.findEventById(event);
+        while (!find()) await once(client, "Room.timeline", (found) => found.getId() === event);
+        const found = find();
+        await client.decryptEventIfNeeded(found);
+        const info = found.isDecryptionFailure() ? null : await crypto.getEncryptionInfoForEvent(found);
+        return {
+            text: found.getContent().body ?? null,
+            encrypted: found.isEncrypted(),
+            failure: found.decryptionFailureReason ?? null,
+            shield: info ? api.EventShieldColour[info.shieldColour] : null,
+            reason: info?.shieldReason != null ? api.EventShieldReason[info.shieldReason] : null,
+        };
+    },
+    // waits until an event that could not be read can be
+    async decrypted({ room, event }) {
+        const found = client.getRoom(room).findEventById(event);
+        if (found.isDecryptionFailure()) await once(found, "Event.decrypted", () => !found.isDecryptionFailure());
+        return commands.read({ room, event });
+    },
+    async trust({ user }) {
+        const status = await crypto.getUserVerificationStatus(user);
+        return { verified: status.isCrossSigningVerified(), changed: status.needsUserApproval };
+    },
+    // waits until the key backup has all room keys
+    async backed_up() {
+        if (remaining !== 0) await once(client, api.CryptoEvent.KeyBackupSessionsRemaining, (left) => left === 0);
+        return {};
+    },
+    // begins a verification, or takes the one that comes; "emoji" follows
+    async verify({ user, device, room }) {
+        let request;
+        if (room) request = await crypto.requestVerificationDM(user, room);
+        else if (user) request = await crypto.requestDeviceVerification(user, device);
+        else request = requests.shift() ?? (await new Promise((resolve) => waiting.push(resolve)));
+        flows.push({ request, begun: Boolean(user) });
+        return {};
+    },
+    async emoji({ start }) {
+        const flow = flows.at(-1);
+        const { request } = flow;
+        if (!flow.begun && request.phase === api.VerificationPhase.Requested) await request.accept();
+        const at = (phase) => request.phase >= phase;
+        if (!at(api.VerificationPhase.Ready))
+            await once(request, api.VerificationRequestEvent.Change, () => at(api.VerificationPhase.Ready));
+        if (start) flow.verifier = await request.startVerification("m.sas.v1");
+        else {
+            if (!request.verifier)
+                await once(request, api.VerificationRequestEvent.Change, () => Boolean(request.verifier));
+            flow.verifier = request.verifier;
+        }
+        const shown = once(flow.verifier, api.VerifierEvent.ShowSas, () => true);
+        flow.done = flow.verifier.verify().then(() => null, (error) => String(error));
+        flow.sas = flow.verifier.getShowSasCallbacks() ?? (await shown)[0];
+        return { emoji: flow.sas.sas.emoji.map(([sign, name]) => name), decimal: flow.sas.sas.decimal };
+    },
+    async confirm() {
+        const flow = flows.at(-1);
+        await flow.sas.confirm();
+        return { error: await flow.done };
+    },
+    async stop() {
+        client.stopClient();
+        return {};
+    },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+    const { name, ...rest } = JSON.parse(line);
+    let answer;
+    try {
+        answer = await commands[name](rest);
+    } catch (error) {
+        answer = { failed: String(error?.stack ?? error) };
+    }
+    process.stdout.write(JSON.stringify(answer) + "\n");
+    if (name === "stop") process.exit(0);
+}
