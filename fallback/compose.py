@@ -5,8 +5,7 @@ Everything heavy is imported where it is used, so that a command pays for what i
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -72,21 +71,37 @@ async def open_profile(profile: Profile) -> "AsyncIterator[tuple[Store, Vault]]"
         await store.close()
 
 
-def unlock(profile: Profile, passphrase_file: Path | None = None) -> "Vault":
+def unlock(profile: Profile, *, shared: bool = False) -> "Vault":
     """Open the profile's vault, which is made where there is none.
+
+    Args:
+        shared: while another process owns the profile; only for reading.
 
     Raises:
         ProfileBusyError: another process owns the profile; then nobody is asked anything.
         AuthError: it does not open.
     """
     from fallback.store import asking, vault
+
+    file = vault.load(profile.data) if shared else None
+    if file is not None:
+        return vault.unlock(profile.data, file, asking.attempts(_question(profile)))
+    with unlocked(profile) as opened:
+        return opened
+
+
+@contextlib.contextmanager
+def unlocked(profile: Profile) -> "Iterator[Vault]":
+    """Open the profile's vault and keep the lock, for changes to it."""
+    from fallback.store import asking, vault
     from fallback.store.lock import ProfileLock
 
-    with ProfileLock(profile.store_file.with_suffix(".lock"), profile.name):
-        return vault.open_or_make(
-            profile.store_file,
-            asking.attempts(f"Passphrase of profile {profile.name}: ", passphrase_file),
-        )
+    with ProfileLock(profile.lock_file, profile.name):
+        yield vault.open_or_make(profile.store_file, asking.attempts(_question(profile)))
+
+
+def _question(profile: Profile) -> str:
+    return f"Passphrase of profile {profile.name}: "
 
 
 def managed(profile: Profile, config: Config) -> "ManagedHomeserver":

@@ -56,6 +56,11 @@ class Profile:
         return self.data / "store.db"
 
     @property
+    def lock_file(self) -> Path:
+        """What the process that owns the profile holds."""
+        return self.data / "store.lock"
+
+    @property
     def homeserver(self) -> Path:
         """The folder of the managed homeserver."""
         return private_folder(self.data / "homeserver")

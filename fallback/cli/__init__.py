@@ -18,6 +18,7 @@ COMMANDS = {
     "migrate": "Turn a WhatsApp export into a Matrix room.",
     "relay": "Keep WhatsApp groups and their rooms in step (daemon).",
     "status": "Show the profile's groups and what waits to be sent.",
+    "vault": "Lock the profile's keys; back up and restore.",
 }
 """Name and one line of help; the module of the same name holds ``command``."""
 

@@ -43,13 +43,8 @@ def connect(path: Path, key: bytes, steps: list[Upgrade]) -> Connection:
     """
     private_folder(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = dbapi2.connect(
-        str(path), isolation_level=None, check_same_thread=True, cached_statements=256
-    )
+    connection = raw(path, key)
     try:
-        connection.execute("PRAGMA cipher_log_level = NONE")
-        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -59,6 +54,25 @@ def connect(path: Path, key: bytes, steps: list[Upgrade]) -> Connection:
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         _upgrade(connection, steps)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def raw(path: Path, key: bytes) -> Connection:
+    """Open a database as it is; nothing is written before the key has proved right.
+
+    Raises:
+        DatabaseError: it has another key or is damaged.
+    """
+    connection = dbapi2.connect(
+        str(path), isolation_level=None, check_same_thread=True, cached_statements=256
+    )
+    try:
+        connection.execute("PRAGMA cipher_log_level = NONE")
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()
         raise

@@ -1,4 +1,4 @@
-"""The store's key: 32 random bytes in a file for its owner alone, until a vault holds it."""
+"""Files that hold 32 random bytes: the vault's key file, and the key of a store that has no vault."""
 
 import logging
 import os
@@ -13,12 +13,12 @@ LENGTH = 32
 
 
 def key_file(store: Path) -> Path:
-    """Tell where the key of a store lies: beside it."""
+    """Tell where the key of a store without a vault lies: beside it."""
     return store.with_suffix(".key")
 
 
 def load_or_make(store: Path) -> bytes:
-    """Read the key of a store; a store that is not there yet gets a new one.
+    """Read the key of a store without a vault; a store that is not there yet gets a new one.
 
     Call it with the profile's lock held.
 
@@ -26,15 +26,33 @@ def load_or_make(store: Path) -> bytes:
         StoreError: the store is there and its key is not, or the file holds no key.
     """
     file = key_file(store)
+    key = read(file)
+    if key is not None:
+        return key
+    if store.exists() and store.stat().st_size:
+        raise StoreError(
+            f"the key of {store} is missing",
+            f"Put its backup back as {file}; without it nobody can read the store.",
+        )
+    return make(file)
+
+
+def read(file: Path) -> bytes | None:
+    """Read a key file; nothing where there is none.
+
+    Raises:
+        StoreError: it can't be read or holds no key.
+    """
     try:
         text = file.read_text("ascii")
+        mode = file.stat().st_mode
     except FileNotFoundError:
-        return _make(store, file)
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(
             f"the key {file} can't be read", "Look at the file's owner and permissions."
         ) from error
-    if file.stat().st_mode & 0o077:
+    if mode & 0o077:
         log.warning("%s was readable for others; it is now for its owner alone", file)
         file.chmod(0o600)
     try:
@@ -46,17 +64,29 @@ def load_or_make(store: Path) -> bytes:
     return key
 
 
-def _make(store: Path, file: Path) -> bytes:
-    if store.exists() and store.stat().st_size:
-        raise StoreError(
-            f"the key of {store} is missing",
-            f"Put its backup back as {file}; without it nobody can read the store.",
-        )
+def make(file: Path) -> bytes:
+    """Write a new random key file for its owner alone; after this it survives a crash."""
     key = secrets.token_bytes(LENGTH)
-    private_file(file, key.hex().encode())
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    durable(file, key.hex().encode())
     return key
+
+
+def durable(file: Path, data: bytes) -> None:
+    """Write a private file, whole or not at all, and its name in the folder too."""
+    private_file(file, data)
+    sync_folder(file.parent)
+
+
+def remove(file: Path) -> None:
+    """Delete a file for good as far as the file system tells; one that is not there is fine."""
+    file.unlink(missing_ok=True)
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
