@@ -31,7 +31,7 @@ for record in read_export(path, timezone="UTC").records():
     count += 1""",
 )
 _INSPECT = _TIMED.format(
-    setup="from fallback.networks.whatsapp.export import read_export\nfrom fallback.networks.whatsapp.report import lines\nfrom fallback.networks.whatsapp.dialects import forms, tokens, templates; forms(); tokens(); templates()",
+    setup="from fallback.networks.whatsapp.export import read_export\nfrom fallback.networks.whatsapp.report import lines\nfrom fallback.networks.whatsapp.dialects import forms, templates_of, tokens; forms(); tokens(); templates_of('en')",
     work="count = len(list(lines(read_export(path, timezone='UTC'))))",
 )
 _BARE = _TIMED.format(

@@ -21,6 +21,8 @@ from fallback.text import sanitise_name
 Talk = tuple[bytes | None, bytes]
 _LARGE: Final = 8 << 20
 _SMALL: Final = 8 << 20
+_DECIDED: Final = 12
+"""Votes that settle a language: those of its encryption notice."""
 _MARKS: Final = (b"\xe2\x80\x8e", b"\xe2\x80\x8f")
 _BRACKETED: Final = re.compile(rb"<[^<>:/\r\n]{3,80}>(?=\r?\n)")
 
@@ -210,7 +212,8 @@ def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
                 votes.update(dict.fromkeys(token.languages, 3))
                 continue
         marked = body[:3] in _MARKS
-        if (label is None or (ios and marked)) and lines < 30:
+        decided = votes and votes.most_common(1)[0][1] >= _DECIDED
+        if (label is None or (ios and marked)) and lines < 30 and not decided:
             lines += 1
             line = body.decode("utf-8", "replace")
             found = systems.understand(line)
@@ -219,7 +222,8 @@ def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
             if found.kind == "e2e_notice" and label is not None and ios and not survey.group_label:
                 survey.group_label = sanitise_name(label.decode("utf-8", "replace"))
     rare = ((n, b) for n, b in talk[:600] if n is not None and not ios and survey.labels[n] <= 2)
-    for label, body in islice(rare, 30):
+    decided = votes and votes.most_common(1)[0][1] >= _DECIDED
+    for label, body in islice(rare, 0 if decided else 30):
         line = (label + b": " + body[:400]).decode("utf-8", "replace")
         said = systems.matches(line, "", len(label.decode("utf-8", "replace")))
         if said is not None:

@@ -117,24 +117,25 @@ def tokens() -> dict[str, Token]:
 
 
 @functools.cache
-def templates() -> tuple[Template, ...]:
-    """Cut every system sentence of every language at its names; longer fixed parts first."""
-    found: dict[tuple[str, str, tuple[str, ...]], Template] = {}
-    for language, words in LANGUAGES.items():
-        for key in KINDS:
-            if key == "encryption":
-                continue
-            for text in words.get(key, ()):
-                parts = re.split("([XYZ])", fold(text))
-                made = Template(key, language, tuple(parts[::2]), tuple(parts[1::2]))
-                found.setdefault((language, key, made.literals), made)
-    return tuple(sorted(found.values(), key=lambda t: -sum(map(len, t.literals))))
-
-
-@functools.cache
 def templates_of(language: str) -> tuple[Template, ...]:
-    """Give the sentences of one language; of all of them for the empty name."""
-    return tuple(t for t in templates() if not language or t.language == language)
+    """Cut a language's system sentences at their names, longer fixed parts first; all languages for the empty name."""
+    if not language:
+        every = [template for code in LANGUAGES for template in templates_of(code)]
+        return tuple(sorted(every, key=_weight))
+    found: dict[tuple[str, tuple[str, ...]], Template] = {}
+    entry = LANGUAGES.get(language, {})
+    for key in KINDS:
+        if key == "encryption":
+            continue
+        for text in entry.get(key, ()):
+            parts = re.split("([XYZ])", fold(text))
+            made = Template(key, language, tuple(parts[::2]), tuple(parts[1::2]))
+            found.setdefault((key, made.literals), made)
+    return tuple(sorted(found.values(), key=_weight))
+
+
+def _weight(template: Template) -> int:
+    return -sum(map(len, template.literals))
 
 
 @functools.cache
