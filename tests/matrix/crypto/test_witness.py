@@ -46,7 +46,13 @@ async def test_a_strict_client_reads_us_without_a_shield_and_we_read_it(devices,
     await them("join", room=room)
     await us.receive()
     seen = await them("read", room=room, event=await say(us, room, "good morning"))
-    assert seen == {"text": "good morning", "encrypted": True, "failure": None, "shield": "NONE", "reason": None}
+    assert seen == {
+        "text": "good morning",
+        "encrypted": True,
+        "failure": None,
+        "shield": "NONE",
+        "reason": None,
+    }
     theirs = await them("send", room=room, text="and to you")
     event = await event_of(us, room, theirs["event"])
     assert (event.body, us.verdict(event)) == ("and to you", Verdict.OK)

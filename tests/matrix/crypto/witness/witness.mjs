@@ -9,6 +9,8 @@ Promise.withResolvers ??= () => {
 }; // Node before 22
 const sdk = await import("matrix-js-sdk");
 const api = await import("matrix-js-sdk/lib/crypto-api/index.js");
+const { RustBackupManager } = await import("matrix-js-sdk/lib/rust-crypto/backup.js");
+RustBackupManager.maxBackupLoopStartDelayMillis = 0; // else up to ten seconds, by chance
 
 let client, crypto;
 let storageKey = null; // what opens secret storage
@@ -66,6 +68,7 @@ const commands = {
     // takes over the identity and the key backup that the account has
     async recover({ recovery }) {
         storageKey = api.decodeRecoveryKey(recovery);
+        await crypto.userHasCrossSigningKeys(client.getUserId(), true);
         await crypto.bootstrapCrossSigning({});
         await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
         const enabled = await crypto.checkKeyBackupAndEnable();
@@ -79,6 +82,7 @@ const commands = {
         return {};
     },
     async send({ room, text }) {
+        remaining = null;
         const { event_id } = await client.sendTextMessage(room, text);
         return { event: event_id };
     },
