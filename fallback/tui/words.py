@@ -139,6 +139,8 @@ def _membership(event: Membership) -> str:
     match event.change:
         case MembershipChange.CREATED:
             return tr("{who} created the group", who=who)
+        case MembershipChange.ADDED if event.members and event.members[0].key == event.sender.key:
+            return tr("{members} joined", members=members)
         case MembershipChange.ADDED:
             return tr("{who} added {members}", who=who, members=members)
         case MembershipChange.REMOVED:
