@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from nio.api import Api
 
 from fallback.errors import AuthError, PermanentError, TransientError
 from fallback.matrix.crypto.backup import BATCH, Backup
+from fallback.matrix.crypto.device import FullKeysQuery, IdentityChangedError, OlmDeviceKey
 from fallback.matrix.crypto.olm import GuardedOlm, SecretHandler
 from fallback.matrix.crypto.roomkeys import RoomKey
 from fallback.matrix.crypto.store import CryptoStore
@@ -38,50 +38,6 @@ from fallback.text import sanitise_name
 
 log = logging.getLogger(__name__)
 SHARED_HISTORY = ("shared", "world_readable")
-
-
-class IdentityChangedError(PermanentError):
-    """Somebody in the room has another identity than the pinned one; nothing is sent until it is accepted."""
-
-    def __init__(self, user: str) -> None:
-        super().__init__(
-            f"the identity of {sanitise_name(user)} has changed",
-            "Ask that person, compare emojis, or accept the new identity.",
-        )
-        self.user = user
-
-
-class FullKeysQuery(KeysQueryResponse):
-    """An answer to ``/keys/query`` with the cross-signing keys that nio drops."""
-
-    raw: dict[str, Any]
-
-    @classmethod
-    def from_dict(cls, parsed_dict: dict[Any, Any]) -> Any:
-        """Parse as nio does, and keep the whole."""
-        answer = super().from_dict(parsed_dict)
-        if isinstance(answer, cls):
-            answer.raw = parsed_dict
-        return answer
-
-
-class OlmDeviceKey:
-    """The device that we are (``identity.OwnDevice``)."""
-
-    def __init__(self, client: "SafeClient") -> None:
-        self.user = str(client.user_id)
-        self.device = str(client.device_id)
-        self.ed25519 = str(client.machine.account.identity_keys["ed25519"])
-        self._client = client
-
-    def sign(self, data: bytes) -> str:
-        """Sign with the device's key."""
-        return str(self._client.machine.account.sign(data.decode()))
-
-
-def new_device_id() -> str:
-    """Make a device id that nobody else has, by chance or on purpose (B6)."""
-    return "FB" + secrets.token_hex(12).upper()
 
 
 class SafeClient(AsyncClient):
@@ -144,7 +100,7 @@ class SafeClient(AsyncClient):
     @property
     def own(self) -> OlmDeviceKey:
         """Give this device as what signs."""
-        return OlmDeviceKey(self)
+        return OlmDeviceKey(self.machine)
 
     def load_store(self) -> None:
         """Open the store and our own machine."""
@@ -225,6 +181,29 @@ class SafeClient(AsyncClient):
             for user in answer.raw["device_keys"]:
                 self.classify(user)
         return answer
+
+    async def fetch_keys(self, *users: str) -> None:
+        """Ask for the devices and identities of users, now.
+
+        Raises:
+            IdentityChangedError: one has another identity than the pinned one.
+            TransientError: not now.
+        """
+        self.machine.users_for_key_query.update(users)
+        self._check(await self.keys_query())
+        for user in users:
+            if self.trust.changed(user):
+                raise IdentityChangedError(user)
+
+    async def claim(self, users: list[str]) -> None:
+        """Open Olm sessions with the devices of users that we have none with.
+
+        Raises:
+            TransientError: not now.
+        """
+        missing = self.machine.get_missing_sessions(users)
+        if missing:
+            self._check(await self.keys_claim(missing))
 
     def classify(self, user: str) -> None:
         """Tell nio what each device of a user may be given."""
@@ -339,9 +318,7 @@ class SafeClient(AsyncClient):
         """
         room = self.rooms[room_id]
         users = list(room.users)
-        missing = self.machine.get_missing_sessions(users)
-        if missing:
-            self._check(await self.keys_claim(missing))
+        await self.claim(users)
         shared = room.history_visibility in SHARED_HISTORY
         shares, withheld = self.machine.plan_shares(room_id, users, shared_history=shared)
         outbound = self.machine.outbound_group_sessions[room_id]

@@ -144,6 +144,15 @@ class GuardedOlm(Olm):
         ]
         return shares, [_to_device(part) for part in _parts(withheld)]
 
+    def encrypt_for(self, devices: list[OlmDevice], kind: str, content: Json) -> dict[str, Json]:
+        """Encrypt one message for each device of one user that we have an Olm session with, by device id."""
+        sessions = [(device, self.session_store.get(device.curve25519)) for device in devices]
+        return {
+            device.id: self._olm_encrypt(session, device, kind, content)
+            for device, session in sessions
+            if session is not None
+        }
+
     def _others(self, users: list[str]) -> Iterator[OlmDevice]:
         for user in users:
             for device in list(self.device_store.active_user_devices(user)):

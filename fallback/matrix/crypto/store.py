@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS fallback_sessions (
 """
 PRAGMAS = (
     ("cipher_log_level", "NONE"),  # else SQLCipher writes into the terminal
+    ("busy_timeout", 200),  # ms; the owner of the store stays
     ("locking_mode", "EXCLUSIVE"),  # two owners of one ratchet lose messages (B10)
     ("foreign_keys", 1),
     ("secure_delete", 1),
@@ -96,7 +97,7 @@ class CryptoStore(SqliteStore):
         path = Path(self.database_path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        return SqlCipherDatabase(str(path), passphrase=f"x'{self._raw_key}'", pragmas=PRAGMAS, timeout=0.2)
+        return SqlCipherDatabase(str(path), passphrase=f"x'{self._raw_key}'", pragmas=PRAGMAS)
 
     def close(self) -> None:
         """Give the file free."""

@@ -1,0 +1,33 @@
+"""Steps that the live tests share."""
+
+TEXT = "m.room.message"
+
+
+async def encrypted_room(client, *invited):
+    """Make an encrypted room; who comes later may read what was said."""
+    body = {
+        "preset": "private_chat",
+        "invite": list(invited),
+        "initial_state": [
+            {"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}},
+            {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
+        ],
+    }
+    answer = await client.http.json("POST", "/_matrix/client/v3/createRoom", body=body)
+    await client.receive()
+    return answer["room_id"]
+
+
+async def say(client, room, text):
+    answer = await client.room_send(room, TEXT, {"msgtype": "m.text", "body": text})
+    return answer.event_id
+
+
+async def event_of(client, room, event):
+    """Receive until the event is there."""
+    while True:
+        response = await client.receive(5000)
+        found = response.rooms.join.get(room)
+        for seen in found.timeline.events if found else ():
+            if seen.event_id == event:
+                return seen
