@@ -22,3 +22,6 @@ UserId = NewType("UserId", str)
 
 DeliveryId = NewType("DeliveryId", str)
 """A delivery of the outbox; also the Matrix transaction id."""
+
+ContactId = NewType("ContactId", str)
+"""A contact of this profile; made by whoever adds it."""

@@ -12,6 +12,7 @@ from fallback.core.outbox import Delivery, Outcome, Sent, State
 from fallback.core.ports import Portal, TimelineRow
 from fallback.errors import StoreError
 from fallback.store import rules
+from fallback.store.contacts import MemoryContacts
 from fallback.store.search import spoken, words
 
 _OPEN = (State.PENDING, State.LEASED)
@@ -33,7 +34,7 @@ class _Kept:
     delivery: _Queued | None = None
 
 
-class MemoryStore:
+class MemoryStore(MemoryContacts):
     """``core.ports.Store`` in dictionaries."""
 
     def __init__(self) -> None:
@@ -44,6 +45,7 @@ class MemoryStore:
         self._imported: dict[PortalId, dict[SourceId, EventId]] = {}
         self._health: list[Health] = []
         self._facts: dict[str, str] = {}
+        self._people = {}
 
     async def close(self) -> None:
         """Do nothing: there is nothing to free."""

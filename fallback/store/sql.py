@@ -123,3 +123,11 @@ PUT = (
     "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
 REMOVE = "DELETE FROM facts WHERE name = $1"
+
+SAVE_CONTACT = """
+    INSERT INTO contacts (id, contact, photo) VALUES ($1, $2, $3)
+    ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, photo = excluded.photo
+"""
+CONTACT = "SELECT contact, photo FROM contacts WHERE id = $1"
+CONTACTS = "SELECT contact, photo FROM contacts ORDER BY place"
+REMOVE_CONTACT = "DELETE FROM contacts WHERE id = $1"

@@ -14,6 +14,7 @@ from fallback.core.outbox import Delivery, Outcome, Sent, State
 from fallback.core.ports import Portal, TimelineRow
 from fallback.errors import StoreError
 from fallback.store import keys, rules, sql
+from fallback.store.contacts import SqliteContacts
 from fallback.store.database import Connection, Upgrade, as_store_error, connect, upgrades
 from fallback.store.lock import ProfileLock
 from fallback.store.search import spoken, words
@@ -31,7 +32,7 @@ _SEARCH = """
 """
 
 
-class SqliteStore:
+class SqliteStore(SqliteContacts):
     """``core.ports.Store`` on SQLCipher; made by ``open``."""
 
     def __init__(self, writer: Writer, lock: ProfileLock) -> None:
