@@ -3,7 +3,7 @@ import os
 import signal
 
 import pytest
-from live_synapse import Live
+from tests.live_synapse import Live
 
 from fallback.errors import AuthError
 from fallback.homeserver import ManagedHomeserver

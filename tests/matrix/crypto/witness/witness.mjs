@@ -76,8 +76,8 @@ const commands = {
         const ready = await crypto.isCrossSigningReady();
         return { total, imported, ready, trusted: enabled?.trustInfo ?? null };
     },
-    async join({ room }) {
-        await client.joinRoom(room);
+    async join({ room, bundle }) {
+        await client.joinRoom(room, { acceptSharedHistory: Boolean(bundle) });
         if (!client.getRoom(room)) await once(client, "Room", (made) => made.roomId === room);
         return {};
     },
@@ -115,6 +115,18 @@ const commands = {
     async backed_up() {
         if (remaining !== 0) await once(client, api.CryptoEvent.KeyBackupSessionsRemaining, (left) => left === 0);
         return {};
+    },
+    // knows the devices of a user
+    async known({ user }) {
+        await crypto.getUserDeviceInfo([user], true);
+        return {};
+    },
+    // waits until the last verification is cancelled
+    async cancelled() {
+        const { request } = flows.at(-1);
+        if (request.phase !== api.VerificationPhase.Cancelled)
+            await once(request, api.VerificationRequestEvent.Change, () => request.phase === api.VerificationPhase.Cancelled);
+        return { code: request.cancellationCode };
     },
     // begins a verification, or takes the one that comes; "emoji" follows
     async verify({ user, device, room }) {
