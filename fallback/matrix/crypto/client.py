@@ -182,6 +182,15 @@ class SafeClient(AsyncClient):
                 self.classify(user)
         return answer
 
+    async def refresh_keys(self, *users: str) -> None:
+        """Ask for the devices and identities of users, now, whatever they are.
+
+        Raises:
+            TransientError: not now.
+        """
+        self.machine.users_for_key_query.update(users)
+        self._check(await self.keys_query())
+
     async def fetch_keys(self, *users: str) -> None:
         """Ask for the devices and identities of users, now.
 
@@ -189,8 +198,7 @@ class SafeClient(AsyncClient):
             IdentityChangedError: one has another identity than the pinned one.
             TransientError: not now.
         """
-        self.machine.users_for_key_query.update(users)
-        self._check(await self.keys_query())
+        await self.refresh_keys(*users)
         for user in users:
             if self.trust.changed(user):
                 raise IdentityChangedError(user)
