@@ -85,7 +85,7 @@ def header_for(
                 "the profile has no passphrase for the backup",
                 "Give one with --passphrase-file, or type one.",
             )
-        lock, file = opened, msgspec.structs.replace(opened.with_slots(slots), keys={})
+        lock, file = opened, opened.with_slots(slots)
     else:
         lock = vault.new(opened.folder)
         check_passphrase(passphrase)

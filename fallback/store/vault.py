@@ -6,7 +6,7 @@
 import logging
 import resource
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ import msgspec
 from fallback.errors import AuthError, StoreError, UsageError
 from fallback.paths import private_folder
 from fallback.store import keys
+from fallback.store.database import DatabaseError, raw, translate
 from fallback.store.slots import (
     KEY,
     Cost,
@@ -52,8 +53,8 @@ class VaultFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     @property
     def tag(self) -> str:
-        """What slots and sealed keys are bound to."""
-        return f"{self.format} {self.version} {self.id} "
+        """What slots are bound to: the vault, its format, and which keys are older than it."""
+        return f"{self.format} {self.version} {self.id} {','.join(sorted(self.keys))}"
 
     def of(self, kind: Kind) -> list[Slot]:
         """List the slots of a kind."""
@@ -84,15 +85,12 @@ class Vault:
         """
         if purpose not in self.file.keys:
             return derive(self._root, purpose)
-        kept = unseal(derive(self._root, "older keys"), self.file.keys[purpose], self._bound(purpose))
+        kept = unseal(
+            derive(self._root, "older keys"), self.file.keys[purpose], _bound(self.file.id, purpose)
+        )
         if kept is None:
             raise _refused()
         return kept
-
-    def keep(self, purpose: Purpose, key: bytes) -> None:
-        """Take over a key that is older than the vault; written with the next change."""
-        sealed = seal(derive(self._root, "older keys"), key, self._bound(purpose))
-        self.file = msgspec.structs.replace(self.file, keys={**self.file.keys, purpose: sealed})
 
     def add(
         self, kind: Kind, secret: bytes | None = None, *, source: str = "", cost: Cost | None = None
@@ -178,9 +176,6 @@ class Vault:
         """The root key, for a backup alone."""
         return self._root
 
-    def _bound(self, purpose: str) -> bytes:
-        return f"{self.file.tag}{purpose}".encode()
-
     def _write(self, slots: Iterable[Slot]) -> None:
         self.file = self.with_slots(slots)
         self.write()
@@ -210,9 +205,18 @@ class Vault:
         return opened or next(iter(slots), None)
 
 
-def new(folder: Path) -> Vault:
-    """Start a vault without a slot; nothing is written yet."""
-    return Vault(folder, VaultFile(FORMAT, VERSION, secrets.token_hex(8), ()), secrets.token_bytes(KEY))
+def new(folder: Path, older: Mapping[Purpose, bytes] | None = None) -> Vault:
+    """Start a vault without a slot; nothing is written yet.
+
+    Args:
+        older: keys that were there before it, to be kept for their purposes.
+    """
+    root, name = secrets.token_bytes(KEY), secrets.token_hex(8)
+    sealing = derive(root, "older keys")
+    kept: dict[str, Hex] = {
+        purpose: seal(sealing, key, _bound(name, purpose)) for purpose, key in (older or {}).items()
+    }
+    return Vault(folder, VaultFile(FORMAT, VERSION, name, (), kept), root)
 
 
 def load(folder: Path) -> VaultFile | None:
@@ -307,9 +311,9 @@ def open_or_make(store: Path, passphrases: Iterable[bytes]) -> Vault:
         raise StoreError(
             f"the vault of {store} is missing", f"Put back {folder / NAME}, or restore a backup."
         )
-    vault = new(folder)
     if older is not None:
-        vault.keep("db", older)
+        _prove(store, older)
+    vault = new(folder, {"db": older} if older else None)
     vault.opened = vault.add("file").id
     _tidy(vault, store)
     return vault
@@ -318,6 +322,16 @@ def open_or_make(store: Path, passphrases: Iterable[bytes]) -> Vault:
 def without_core_dumps() -> None:
     """Let a crash of this process write no memory to the disk."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _prove(store: Path, key: bytes) -> None:
+    """Refuse to take over a key that is not the store's: the right one could not be put back any more."""
+    if not store.exists() or not store.stat().st_size:
+        return
+    try:
+        raw(store, key).close()
+    except DatabaseError as error:
+        raise translate(error, store) from error
 
 
 def _tidy(vault: Vault, store: Path) -> None:
@@ -332,6 +346,10 @@ def _tidy(vault: Vault, store: Path) -> None:
     unused = vault.folder / KEY_FILE
     if unused.exists() and not any(slot.source == KEY_FILE for slot in vault.file.of("file")):
         keys.remove(unused)
+
+
+def _bound(vault: str, purpose: str) -> bytes:
+    return f"{FORMAT} {VERSION} {vault} {purpose}".encode()
 
 
 def _newer(data: bytes) -> bool:
