@@ -1,5 +1,6 @@
 """A profile as one encrypted file: store, vault, configuration and the managed homeserver."""
 
+import contextlib
 import io
 import os
 import secrets
@@ -14,7 +15,7 @@ import msgspec
 
 from fallback.errors import AuthError, StoreError, UsageError
 from fallback.store import keys, vault
-from fallback.store.database import DatabaseError, raw
+from fallback.store.database import Connection, DatabaseError, raw, translate
 from fallback.store.slots import Cost, Hex, check_passphrase, derive, wrap
 from fallback.store.stream import Opener, Sealer
 from fallback.store.vault import Purpose, Vault, VaultFile
@@ -24,6 +25,7 @@ FORMAT, VERSION = "fallback-backup", 1
 MANIFEST, DATA, CONFIG = "manifest.json", "data", "config/fallback.toml"
 DRAFT = ".backup-copy"
 _LIMIT = 1 << 20
+_WAIT = 30.0
 _LEFT_OUT = (".lock", ".log", ".pid", ".new", "-wal", "-shm", "-journal", ".sock", DRAFT)
 _SECRETS = ("vault.key", "store.key")
 _PLAIN = b"SQLite format 3\0"
@@ -157,6 +159,8 @@ def read_header(source: BinaryIO, name: str) -> tuple[Header, bytes]:
     if header.format != FORMAT or header.version != VERSION:
         raise StoreError(f"{name} was written by another version", "Upgrade fallback.")
     vault.parse(msgspec.json.encode(header.vault), name)
+    if any(slot.kind != "passphrase" for slot in header.vault.slots):
+        raise StoreError(f"{name} is damaged", "Use another backup.")
     return header, start + body
 
 
@@ -249,16 +253,24 @@ def _still(path: Path, opened: Vault) -> Iterator[BinaryIO]:
 def _copy(path: Path, copy: Path, opened: Vault) -> None:
     with path.open("rb") as file:
         plain = file.read(len(_PLAIN)) == _PLAIN
-    if plain:  # the managed homeserver's
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-        return
+    try:
+        if plain:  # the managed homeserver's
+            with (
+                closing(sqlite3.connect(path, timeout=_WAIT)) as source,
+                closing(sqlite3.connect(copy)) as target,
+            ):
+                source.backup(target)
+            return
+        with closing(_keyed(path, opened)) as database:
+            database.execute("VACUUM INTO ?1", (str(copy),))
+    except (DatabaseError, sqlite3.Error) as error:
+        raise translate(error, path) from error
+
+
+def _keyed(path: Path, opened: Vault) -> Connection:
+    """Open one of the profile's databases with the key that fits."""
     purposes: tuple[Purpose, ...] = ("db", "nio")
     for purpose in purposes:
-        try:
-            with closing(raw(path, opened.subkey(purpose))) as database:
-                database.execute("VACUUM INTO ?1", (str(copy),))
-        except DatabaseError:
-            continue
-        return
+        with contextlib.suppress(DatabaseError):
+            return raw(path, opened.subkey(purpose))
     raise StoreError(f"{path} is damaged or has another key", "Look at it before you rely on a backup.")

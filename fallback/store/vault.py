@@ -34,6 +34,8 @@ from fallback.store.sources import KEY_FILE, existing, new_secret
 log = logging.getLogger(__name__)
 Purpose = Literal["db", "nio", "media", "backup"]
 NAME, FORMAT, VERSION = "vault.json", "fallback-vault", 1
+MOST = 16
+"""Slots: each passphrase costs its time at every wrong guess."""
 _ORDER: tuple[Kind, ...] = ("file", "credential", "keyring")
 
 
@@ -98,9 +100,11 @@ class Vault:
         """Add a slot; its secret is made or found where it is not given.
 
         Raises:
-            UsageError: there is one with this secret's source already.
+            UsageError: there is one with this secret's source already, or there are enough.
             AuthError: the secret is not to be had, or too short.
         """
+        if len(self.file.slots) >= MOST:
+            raise UsageError(f"there are {MOST} slots already", "Remove one first.")
         slot = self._slot(kind, secret, source=source, cost=cost)
         self._write((*self.file.slots, slot))
         return slot
@@ -245,6 +249,8 @@ def parse(data: bytes, name: str) -> VaultFile:
         if _newer(data):
             raise StoreError(f"{name} was written by a newer version", "Upgrade fallback.") from error
         raise StoreError(f"{name} is damaged", "Restore the profile from its last backup.") from error
+    if len(file.slots) > MOST:
+        raise StoreError(f"{name} is damaged", "Restore the profile from its last backup.")
     if file.format != FORMAT or file.version != VERSION or not file.slots:
         newer = file.format == FORMAT and file.version > VERSION
         raise StoreError(

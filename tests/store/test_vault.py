@@ -231,6 +231,18 @@ def test_the_last_slot_stays(path, locked):
     assert contents(path.parent) == before
 
 
+def test_a_vault_has_sixteen_slots_at_most(path, locked):
+    for _ in range(15):
+        locked.add("passphrase", NEW, cost=LIGHT)
+    with pytest.raises(UsageError, match="16 slots"):
+        locked.add("passphrase", NEW, cost=LIGHT)
+    file = path.parent / "vault.json"
+    whole = json.loads(file.read_text())
+    file.write_text(json.dumps({**whole, "slots": whole["slots"] * 2}))
+    with pytest.raises(StoreError, match="is damaged"):
+        open_with(path, OLD)
+
+
 def test_a_slot_comes_and_goes(path, locked):
     key = locked.subkey("db")
     slot = locked.add("file")

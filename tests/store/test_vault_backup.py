@@ -9,6 +9,7 @@ import sys
 import tarfile
 from contextlib import closing
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -336,6 +337,25 @@ def test_a_newer_or_foreign_file_is_named(tmp_path):
     body = json.dumps(header).encode()
     with pytest.raises(StoreError, match="another version"):
         backup.read_header(io.BytesIO(backup.MAGIC + len(body).to_bytes(4, "big") + body), "x")
+
+
+async def test_a_header_may_ask_for_a_passphrase_alone(profile, config, tmp_path):
+    target = tmp_path / "x.backup"
+    make(target, profile, config)
+    with target.open("rb") as source:
+        header, _ = backup.read_header(source, "x")
+    for slots in (profile.file.slots, [header.vault.slots[0]] * 17):
+        forged = msgspec.structs.replace(header, vault=profile.with_slots(slots))
+        with pytest.raises(StoreError, match="is damaged"):
+            backup.read_header(io.BytesIO(backup._framed(forged)), "x")
+
+
+async def test_a_damaged_homeserver_stops_the_backup(profile, config, tmp_path):
+    database = profile.folder / "homeserver" / "homeserver.db"
+    database.write_bytes(database.read_bytes()[:16] + bytes(5000))
+    with pytest.raises(StoreError, match=r"homeserver\.db"):
+        make(tmp_path / "x.backup", profile, config)
+    assert not list(tmp_path.glob("x.backup*"))
 
 
 async def test_a_store_that_does_not_fit_its_vault_is_refused(profile, config, tmp_path, path):
