@@ -1,5 +1,6 @@
 """Learns the shape of a file's headers and turns it into one compiled pattern."""
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -38,7 +39,7 @@ _CANDIDATES = ((_BRACKET, False), (_BRACKET_TIME, True), (_PLAIN, False), (_PLAI
 _MARK_BYTES = rb"(?:\xe2\x80[\x8e\x8f\xaa-\xae]|\xd8\x9c|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf)"
 _SPACE_BYTES = rb"(?: |\xc2\xa0|\xe2\x80[\xaf\x87-\x8a]|\xe3\x80\x80)"
 _PERIOD_BYTES = rb"[^\n\[\]0-9]{1,40}?"
-_SENDER_BYTES = rb"(?:([^:\r\n]+):(?: |(?=\r?\n)))?"
+_SENDER_BYTES = rb"(?:([^:\r\n]++):(?: |(?=\r?\n)))?"
 _PERIOD = "\0"
 _ENOUGH: Final = 250
 _PERIOD_WORDS: Final = MORNING | AFTERNOON | NOON | NIGHT
@@ -100,6 +101,8 @@ class Header(msgspec.Struct, frozen=True):
 
 def normalise(text: str) -> str:
     """Drop direction marks, make every space plain and every digit ASCII."""
+    if text.isascii():
+        return text
     return MARKS.sub("", text).translate(_NORMAL)
 
 
@@ -166,7 +169,7 @@ def candidate(line: bytes) -> tuple[Shape, str, tuple[str, str]] | None:
     if (gap.count(_PERIOD) and tail.count(_PERIOD)) or tail[:1].isalpha():
         return None
     numbers = [part["a"], part["b"], part["c"]]
-    year = next((i for i, n in enumerate(numbers) if len(re.sub(r"\D", "", n)) == 4), -1)
+    year = next((i for i, n in enumerate(numbers) if len(n) >= 4 and n[-4:].isdigit()), -1)
     shape = Shape(
         bracket=text[0] == "[",
         time_first=time_first,
@@ -199,6 +202,8 @@ def find_period(text: str) -> str:
 
 def _head(raw: str, length: int) -> str:
     """Cut the raw header, marks and all, that became ``length`` plain characters."""
+    if raw[:length].isascii():
+        return raw[:length]
     seen = 0
     for i, character in enumerate(raw):
         if seen == length:
@@ -211,6 +216,7 @@ def _has_word(tail: str) -> bool:
     return any(map(str.isalpha, tail)) and not find_period(tail)
 
 
+@functools.lru_cache(512)
 def _mask(text: str) -> str:
     word = find_period(text)
     if not word:
@@ -262,7 +268,7 @@ def _raw_skeleton(head: str, shape: Shape) -> str:
     Returns:
         The skeleton: ``N`` numbers of one or two digits, ``Y`` the four-digit year, NUL the day-period word.
     """
-    text = _LEAD_MARKS.sub("", head.translate(_DIGITS))
+    text = head if head.isascii() else _LEAD_MARKS.sub("", head.translate(_DIGITS))
     runs = list(_RUN.finditer(text))
     if _PERIOD in shape.gap + shape.tail:
         at = _word_at(text, runs, shape)

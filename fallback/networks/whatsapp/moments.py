@@ -1,19 +1,24 @@
 """Turns the date and time of a header into a local moment, in every calendar that phones use."""
 
+import calendar
 import functools
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from fallback.networks.whatsapp.dialects.periods import AFTERNOON, MORNING, NIGHT, NOON
-from fallback.networks.whatsapp.headers import find_period, normalise
+from fallback.networks.whatsapp.headers import MARKS, find_period, normalise
 
 ORDERS: Final = ("DMY", "MDY", "YMD")
 _PLACES: Final = {order: (order.index("Y"), order.index("M"), order.index("D")) for order in ORDERS}
+_MARK: Final = f"(?:{MARKS.pattern})?"
+_PLAIN_DATE: Final = re.compile(r"[/.\-]".join([rf"{_MARK}(\d{{1,4}}){_MARK}"] * 3))
 _NUMBER: Final = re.compile(r"([A-Z]{1,2}|令和|平成|昭和)?([0-9]{1,4})")
 _ERAS: Final = {"R": 2018, "令和": 2018, "H": 1988, "平成": 1988, "S": 1925, "昭和": 1925}
 _CLOCK: Final = re.compile(r"[0-9]+(?:(?: ?h ?|[:.])[0-9]+)*")
 _USUAL: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[ \u00a0\u202f]([^\W\d_]{1,4}))?")
+_END: Final = re.compile(r"(\d\d)(\D*)")
 _HALVES: Final = dict.fromkeys(MORNING, 0) | dict.fromkeys(AFTERNOON, 12)
 _DAY: Final = 86400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -22,15 +27,20 @@ FIRST_YEAR: Final = 2009
 
 
 @functools.lru_cache(1 << 14)
-def fields(text: str) -> tuple[tuple[int, int, int], int]:
+def fields(raw: bytes) -> tuple[tuple[int, int, int], int]:
     """Read the three numbers of a date; an era becomes its Gregorian year.
 
     Returns:
         The numbers as they stand, and the index of the field with an era or four digits, or -1.
     """
+    text = raw.decode("utf-8", "replace")
+    usual = _PLAIN_DATE.fullmatch(text)
+    if usual is not None:
+        first, second, third = usual.groups()
+        year = 2 if len(third) == 4 else 1 if len(second) == 4 else 0 if len(first) == 4 else -1
+        return (int(first), int(second), int(third)), year
     numbers, year = [], -1
-    plain = text if text.isascii() else normalise(text)
-    for i, (era, digits) in enumerate(_NUMBER.findall(plain)[:3]):
+    for i, (era, digits) in enumerate(_NUMBER.findall(normalise(text))[:3]):
         value = int(digits)
         if era in _ERAS:
             value, year = value + _ERAS[era], i
@@ -56,10 +66,21 @@ def to_day(numbers: tuple[int, int, int], order: str, this_year: int) -> int:
             year -= 43
     if not FIRST_YEAR - 1 <= year <= this_year + 1:
         return -1
-    try:
-        return date(year, month, day).toordinal() - _EPOCH
-    except ValueError:
-        return -1
+    start, length = _month(year, month)
+    return start + day if 0 < day <= length else -1
+
+
+@functools.lru_cache(1 << 10)
+def _month(year: int, month: int) -> tuple[int, int]:
+    """Give the day since 1970 before a month's first, and the month's length: 0 for a month that does not exist."""
+    if not 1 <= month <= 12:
+        return 0, 0
+    return date(year, month, 1).toordinal() - _EPOCH - 1, calendar.monthrange(year, month)[1]
+
+
+def exists(numbers: tuple[int, int, int], this_year: int) -> bool:
+    """Say whether three date fields are a day in any order."""
+    return any(to_day(numbers, order, this_year) >= 0 for order in ORDERS)
 
 
 def _solar_hijri(year: int, month: int, day: int) -> int:
@@ -117,6 +138,52 @@ def to_seconds(text: str, words: dict[str, str]) -> int:
     elif not word and re.search(r"[^\W\d_]{2,}", re.sub(r"min|klo", "", plain)):
         return -1
     return (hour % 24) * 3600 + minute * 60 + min(second, 59)
+
+
+class Clock:
+    """Reads the times of one file; those that differ in their last two digits alone are read once.
+
+    Args:
+        words: day-period words learnt from the file.
+        seconds: a time ends with its seconds, not with its minutes.
+    """
+
+    def __init__(self, words: dict[str, str], *, seconds: bool) -> None:
+        self.known: dict[bytes, int] = {}
+        self._words = words
+        self._unit = 1 if seconds else 60
+        self._ends: dict[bytes, tuple[int, dict[bytes, int]]] = {}
+        self._starts: dict[str, dict[bytes, int]] = {}
+
+    def read(self, times: Iterable[bytes]) -> bool:
+        """Read times into ``known``, -1 for what is none, and say whether all exist."""
+        known, ends = self.known, self._ends
+        lowest = 0
+        for time in times:
+            start, _, end = time.rpartition(b":")
+            last, starts = ends.get(end) or self._end(end)
+            before = starts.get(start)
+            if before is None:
+                seconds = self._whole(time)
+                if last >= 0 and seconds >= 0 and start:
+                    starts[start] = seconds - last
+            else:
+                seconds = before + last
+            known[time] = seconds
+            lowest = min(lowest, seconds)
+        return lowest >= 0
+
+    def _end(self, end: bytes) -> tuple[int, dict[bytes, int]]:
+        """Read the last two digits, and find what stood before the same word ("05 PM")."""
+        found = _END.fullmatch(end.decode("utf-8", "replace"))
+        if found is None or int(found[1]) > 59:
+            return -1, {}
+        made = self._ends[end] = int(found[1]) * self._unit, self._starts.setdefault(found[2], {})
+        return made
+
+    def _whole(self, time: bytes) -> int:
+        seconds = plain_seconds(time)
+        return seconds if seconds >= 0 else to_seconds(time.decode("utf-8", "replace"), self._words)
 
 
 def _hour(hour: int, word: str, meaning: str) -> int:

@@ -47,7 +47,7 @@ class Dates:
         self.counts.update(dates)
         for text, _ in groupby(dates):
             if text != self._last and len(self.runs) < _MAX_RUNS:
-                self.runs.append(fields(text.decode("utf-8", "replace"))[0])
+                self.runs.append(fields(text)[0])
                 self._last = text
 
 
@@ -69,7 +69,7 @@ def decide(
     year = shape.year
     parsed: dict[Numbers, int] = {}
     for text, count in dates.counts.items():
-        numbers, found = fields(text.decode("utf-8", "replace"))
+        numbers, found = fields(text)
         year = found if year == -1 and found != -1 else year
         parsed[numbers] = parsed.get(numbers, 0) + count
     total = sum(parsed.values())
@@ -96,7 +96,7 @@ def certain(dates: Dates, shape: Shape, this_year: int) -> bool:
     if order.open:
         return False
     others = [o for o in ORDERS if o != order.order and shape.year in {-1, o.index("Y")}]
-    parsed = [(fields(text.decode("utf-8", "replace"))[0], count) for text, count in dates.counts.items()]
+    parsed = [(fields(text)[0], count) for text, count in dates.counts.items()]
     bad = {
         o: sum(n for numbers, n in parsed if to_day(numbers, o, this_year) == -1)
         for o in (*others, order.order)
@@ -141,7 +141,7 @@ def _file_votes(bodies: Iterator[tuple[bytes, bytes]], options: list[str], this_
             continue
         year, month, day = (int(g) for g in match.groups() if g)
         wanted = to_day((year, month, day), "YMD", this_year)
-        numbers = fields(text.decode("utf-8", "replace"))[0]
+        numbers = fields(text)[0]
         fits = [o for o in options if wanted != -1 and to_day(numbers, o, this_year) == wanted]
         if len(fits) == 1:
             votes[fits[0]] += 1

@@ -58,11 +58,11 @@ class Reader:
 
     def records(self) -> Iterator[Record]:
         """Give every record in the file's order."""
-        days, seconds, end = self._days, self._source.seconds, self._source.layout.terminator
+        days, seconds, end = self._days, self._source.clock.known, self._source.layout.terminator
         for batch in self._source.again():
             for day in set(batch.dates):
                 if day not in days:
-                    numbers = fields(day.decode("utf-8", "replace"))[0]
+                    numbers = fields(day)[0]
                     days[day] = max(0, to_day(numbers, self.survey.order.order, self._source.year)) * _DAY
             stamps = [days[day] + seconds[time] for day, time in zip(batch.dates, batch.times, strict=True)]
             if self._first is None:

@@ -108,14 +108,14 @@ def split(
     stream: IO[bytes],
     layout: Layout,
     valid: Callable[[bytes, bytes], bool],
-    valid_times: Callable[[set[bytes]], bool],
+    valid_all: Callable[[set[bytes], set[bytes]], bool],
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Batch | Preface]:
     """Give the records in lists, and first what stands before them.
 
     Args:
         valid: tells whether a date and time exist; a header that names none is text.
-        valid_times: tells whether all of many times exist.
+        valid_all: tells whether all of many dates and times exist.
         progress: told the bytes read so far.
     """
     pattern, end = layout.pattern, layout.terminator
@@ -136,7 +136,7 @@ def split(
                 continue
             size = _BLOCK
         part, buffer = buffer[:cut], buffer[cut:]
-        preface, batch = _records(part, layout, valid, valid_times, good)
+        preface, batch = _records(part, layout, valid, valid_all, good)
         if first and preface.strip():
             yield Preface(preface)
         first = False
@@ -171,7 +171,7 @@ def _records(
     part: bytes,
     layout: Layout,
     valid: Callable[[bytes, bytes], bool],
-    valid_times: Callable[[set[bytes]], bool],
+    valid_all: Callable[[set[bytes], set[bytes]], bool],
     good: tuple[set[bytes], set[bytes]],
 ) -> tuple[bytes, Batch]:
     pieces = layout.pattern.split(part)
@@ -180,7 +180,7 @@ def _records(
         dates, times = times, dates
     new_dates, new_times = set(dates) - good[0], set(times) - good[1]
     if new_dates or new_times:
-        if not (valid_times(new_times) and all(valid(date, times[0]) for date in new_dates)):
+        if not valid_all(new_dates, new_times):
             return _checked(part, layout, valid)
         good[0].update(new_dates)
         good[1].update(new_times)

@@ -13,7 +13,7 @@ from fallback.networks.whatsapp import systems
 from fallback.networks.whatsapp.archive import ChatText
 from fallback.networks.whatsapp.dialects import fold, frames, tokens
 from fallback.networks.whatsapp.dialects.languages import LANGUAGES
-from fallback.networks.whatsapp.moments import ORDERS, fields, plain_seconds, to_day, to_seconds
+from fallback.networks.whatsapp.moments import Clock, exists, fields
 from fallback.networks.whatsapp.order import DateOrder, Dates, certain, decide
 from fallback.networks.whatsapp.records import Batch, Layout, Preface, lay_out, split
 from fallback.text import sanitise_name
@@ -61,12 +61,13 @@ class Source:
     def __init__(self, chat: ChatText, this_year: int, progress: Callable[[int, int], None] | None) -> None:
         self.chat = chat
         self.year = this_year
-        self.seconds: dict[bytes, int] = {}
         self._progress = progress
         self._exists: dict[bytes, bool] = {}
         self._kept: list[Batch] | None = [] if chat.size <= _SMALL else None
         with chat.open() as stream:
             self.layout = lay_out(stream, chat.name)
+        header = self.layout.header
+        self.clock = Clock(header.words, seconds=header.shape.seconds)
 
     @property
     def ios(self) -> bool:
@@ -92,7 +93,7 @@ class Source:
                 stream,
                 self.layout,
                 self.valid,
-                self.valid_times,
+                self.valid_all,
                 (lambda done: tell(done, total)) if tell else None,
             )
 
@@ -105,28 +106,16 @@ class Source:
             if not isinstance(batch, Preface):
                 yield batch
 
-    def _read(self, time: bytes) -> int:
-        seconds = plain_seconds(time)
-        return (
-            seconds if seconds >= 0 else to_seconds(time.decode("utf-8", "replace"), self.layout.header.words)
-        )
-
-    def valid_times(self, times: set[bytes]) -> bool:
-        """Say whether all of many times exist."""
-        read = {time: self._read(time) for time in times}
-        self.seconds.update(read)
-        return min(read.values(), default=0) >= 0
+    def valid_all(self, days: set[bytes], times: set[bytes]) -> bool:
+        """Say whether all of many dates exist in any order, and all of many times at all."""
+        for day in days - self._exists.keys():
+            self._exists[day] = exists(fields(day)[0], self.year)
+        return self.clock.read(times - self.clock.known.keys()) and all(map(self._exists.get, days))
 
     def valid(self, day: bytes, time: bytes) -> bool:
         """Say whether a date exists in any order, and a time at all."""
-        seconds = self.seconds.get(time)
-        if seconds is None:
-            seconds = self.seconds[time] = self._read(time)
-        known = self._exists.get(day)
-        if known is None:
-            numbers = fields(day.decode("utf-8", "replace"))[0]
-            known = self._exists[day] = any(to_day(numbers, order, self.year) >= 0 for order in ORDERS)
-        return known and seconds >= 0
+        self.valid_all({day}, {time})
+        return self._exists[day] and self.clock.known[time] >= 0
 
 
 def look(source: Source, date_order: str | None) -> Survey:
@@ -194,7 +183,7 @@ def _misses(batch: Batch, source: Source) -> bool:
 def _decide(dates: Dates, source: Source, survey: Survey) -> DateOrder:
     pairs = (pair for batch in source.again() for pair in zip(batch.dates, batch.bodies, strict=True))
     worded = "\0" in source.layout.header.shape.gap + source.layout.header.shape.tail
-    capital = not worded or any(b"AM" in time or b"PM" in time for time in source.seconds)
+    capital = not worded or any(b"AM" in time or b"PM" in time for time in source.clock.known)
     return decide(dates, source.layout.header.shape, survey.language, source.year, pairs, capital=capital)
 
 

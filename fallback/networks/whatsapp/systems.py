@@ -11,6 +11,7 @@ from fallback.networks.whatsapp.dialects import (
     KINDS,
     Template,
     encryption,
+    encryption_starts,
     fold,
     templates_ending,
     templates_of,
@@ -64,9 +65,9 @@ def understand(text: str, language: str = "", known: Collection[str] = ()) -> Sy
 
 @functools.lru_cache(4096)
 def _understand(line: str, language: str, known: frozenset[str]) -> SystemLine:
-    for start, code in encryption():
-        if line.startswith(start):
-            return SystemLine("e2e_notice", "encryption", language=code)
+    if line.startswith(encryption_starts()):
+        code = next(code for start, code in encryption() if line.startswith(start))
+        return SystemLine("e2e_notice", "encryption", language=code)
     for code in (language, "") if language else ("",):
         for part in _parts(line):
             for template in templates_ending(code, part[-1:]):

@@ -18,6 +18,7 @@ _FOLD: Final = {
     ord("："): ":",
     ord("\u2011"): "-",
 }  # fmt: skip
+_FOLDED: Final = re.compile("[" + "".join(map(re.escape, map(chr, _FOLD))) + "]")
 _GAPS: Final = re.compile(r" {2,}")
 
 KINDS: Final = {
@@ -91,8 +92,12 @@ class Template(msgspec.Struct, frozen=True):
 def fold(text: str) -> str:
     """Make wordings comparable: marks gone, one kind of space, quote and apostrophe, no final stop."""
     text = text.replace("\u200e", "").replace("\u200f", "")
-    ascii_only = text.isascii()
-    text = text.replace("`", "'") if ascii_only else unicodedata.normalize("NFC", text).translate(_FOLD)
+    if text.isascii():
+        text = text.replace("`", "'")
+    else:
+        text = unicodedata.normalize("NFC", text)
+        if _FOLDED.search(text):
+            text = text.translate(_FOLD)
     if "  " in text:
         text = _GAPS.sub(" ", text)
     return text.strip().rstrip(".。۔।").rstrip()
@@ -153,6 +158,12 @@ def encryption() -> tuple[tuple[str, str], ...]:
             folded = fold(text)
             starts.append((folded[: max(16, len(folded) // 3)], language))
     return tuple(starts)
+
+
+@functools.cache
+def encryption_starts() -> tuple[str, ...]:
+    """Give the starts of the encryption notice in every language."""
+    return tuple(start for start, _ in encryption())
 
 
 @functools.cache
