@@ -21,6 +21,16 @@ async def until(client, verifier, test):
         await verifier.step()
 
 
+async def together(us, them):
+    """Share a room, so that both follow the other's devices."""
+    room = await encrypted_room(us, them.user)
+    await them("join", room=room)
+    await us.receive()
+    await us.fetch_keys(them.user, us.user_id)
+    await them("known", user=us.user_id)
+    return room
+
+
 async def compared(us, verifier, flow, them, *, they_start):
     """Both sides look at their emojis; gives what they see."""
     seen = asyncio.create_task(them("emoji", start=they_start))
@@ -46,12 +56,9 @@ async def test_we_ask_another_person(devices, witness, in_room):
     us.trust.hold(signed_in.keys.public("master"), signed_in.keys.public("user_signing"))
     await them("bootstrap")
     verifier = Verifier(us, signed_in.keys)
-    await us.fetch_keys(them.user, us.user_id)
+    room = await together(us, them)
     assert not us.trust.verified(them.user)
     if in_room:
-        room = await encrypted_room(us, them.user)
-        await them("join", room=room)
-        await us.receive()
         flow = await verifier.request_in_room(them.user, room)
     else:
         flow = await verifier.request(them.user, them.device)
@@ -59,7 +66,7 @@ async def test_we_ask_another_person(devices, witness, in_room):
     await compared(us, verifier, flow, them, they_start=False)
     await agreed(us, verifier, flow, them)
     assert us.trust.verified(them.user)
-    assert (await them("trust", user=us.user_id))["verified"]
+    assert (await them("trust", user=us.user_id, want="verified"))["verified"]
 
 
 @pytest.mark.parametrize("in_room", [False, True], ids=["to-device", "in-room"])
@@ -69,12 +76,8 @@ async def test_another_person_asks_us(devices, witness, in_room):
     us.trust.hold(signed_in.keys.public("master"), signed_in.keys.public("user_signing"))
     await them("bootstrap")
     verifier = Verifier(us, signed_in.keys)
-    room = await encrypted_room(us, them.user)
-    await them("join", room=room)
-    await us.receive()
-    await us.fetch_keys(them.user, us.user_id)
+    room = await together(us, them)
     where = {"room": room} if in_room else {"device": us.device_id}
-    await them("known", user=us.user_id)
     await them("verify", user=us.user_id, **where)
     await until(us, verifier, verifier.waiting)
     (flow,) = verifier.waiting()
@@ -141,7 +144,7 @@ async def test_emojis_that_differ_sign_nothing(devices, witness):
     us.trust.hold(signed_in.keys.public("master"), signed_in.keys.public("user_signing"))
     await them("bootstrap")
     verifier = Verifier(us, signed_in.keys)
-    await us.fetch_keys(them.user, us.user_id)
+    await together(us, them)
     flow = await verifier.request(them.user, them.device)
     await them("verify")
     await compared(us, verifier, flow, them, they_start=False)

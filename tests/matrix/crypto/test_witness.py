@@ -2,8 +2,14 @@
 
 import pytest
 
+from fallback.errors import AuthError, PermanentError
+from fallback.matrix.crypto.bundle import BundleInbox, share_history
+from fallback.matrix.crypto.client import IdentityChangedError
+from fallback.matrix.crypto.identity import CrossSigningKeys, Identity
 from fallback.matrix.crypto.setup import first_sign_in, sign_in_with
+from fallback.matrix.crypto.ssss import encode_recovery_key
 from fallback.matrix.crypto.trust import Verdict
+from fallback.matrix.http import InteractiveAuthError
 from tests.matrix.crypto.rooms import encrypted_room, event_of, say
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
@@ -73,3 +79,85 @@ async def test_another_clients_recovery_key_opens_its_identity_and_backup_for_us
     assert late.take(restored.keys) == 1
     answer = await late.room_get_event(room, theirs["event"])
     assert (answer.event.body, late.verdict(answer.event)) == ("kept", Verdict.IMPORTED)
+
+
+async def test_a_late_joiner_in_strict_mode_reads_the_history(devices, witness):
+    us, them = await devices("us"), await witness()
+    await first_sign_in(us.http, us.own)
+    await them("bootstrap")
+    room = await encrypted_room(us)
+    event = await say(us, room, "long ago")
+    shared = await share_history(us, room, them.user)
+    assert (shared.keys, shared.devices) == (1, 1)
+    await us.room_invite(room, them.user)
+    await them("join", room=room, bundle=True)
+    await them("older", room=room)
+    seen = await them("decrypted", room=room, event=event)
+    assert (seen["text"], seen["reason"]) == ("long ago", "AUTHENTICITY_NOT_GUARANTEED")
+
+
+async def test_a_person_without_a_signed_device_gets_no_history(devices):
+    us, them = await devices("us"), await devices("them")
+    await first_sign_in(us.http, us.own)
+    room = await encrypted_room(us)
+    await say(us, room, "long ago")
+    assert (await share_history(us, room, them.user)).devices == 0
+
+
+async def test_we_read_the_history_of_who_invited_us(devices):
+    one, two = await devices("one"), await devices("two")
+    for side in (one, two):
+        await first_sign_in(side.http, side.own)
+    inbox = BundleInbox(two)
+    room = await encrypted_room(one)
+    event = await say(one, room, "long ago")
+    await two.fetch_keys(one.user_id)
+    await share_history(one, room, two.user_id)
+    await one.room_invite(room, two.user_id)
+    await two.receive()
+    await two.join(room)
+    assert await inbox.accept(room, "@somebody:else") == 0
+    assert await inbox.accept(room, one.user_id) == 1
+    answer = await two.room_get_event(room, event)
+    assert (answer.event.body, two.verdict(answer.event)) == ("long ago", Verdict.IMPORTED)
+
+
+async def test_a_reset_identity_blocks_sending_until_it_is_accepted(devices, witness):
+    us, them = await devices("us"), await witness()
+    await first_sign_in(us.http, us.own)
+    await them("bootstrap")
+    room = await encrypted_room(us, them.user)
+    await them("join", room=room)
+    await us.receive()
+    await say(us, room, "one")
+    await them("bootstrap")
+    await us.receive()
+    with pytest.raises(IdentityChangedError) as refusal:
+        await say(us, room, "two")
+    us.accept_identity(refusal.value.user, us.trust.seen(refusal.value.user))
+    seen = await them("read", room=room, event=await say(us, room, "three"))
+    assert seen["text"] == "three"
+
+
+async def test_our_identity_is_never_reset_by_itself(devices):
+    us = await devices("us")
+    await first_sign_in(us.http, us.own)
+    before = await Identity(us.http, us.own).chain()
+    again = await devices(account=us.account)
+    with pytest.raises(PermanentError, match="identity already"):
+        await first_sign_in(again.http, again.own)
+    assert (await Identity(us.http, us.own).chain()).master == before.master
+    keys = CrossSigningKeys()
+    with pytest.raises(InteractiveAuthError):
+        await Identity(us.http, us.own).publish(keys, replace=True)
+    await Identity(us.http, us.own).publish(keys, us.account.password, replace=True)
+    assert (await Identity(us.http, us.own).chain()).master == keys.public("master")
+
+
+async def test_a_wrong_recovery_key_changes_nothing(devices):
+    us = await devices("us")
+    await first_sign_in(us.http, us.own)
+    late = await devices(account=us.account)
+    with pytest.raises(AuthError, match="not the account's"):
+        await sign_in_with(late.http, late.own, encode_recovery_key(bytes(32)))
+    assert late.device_id not in (await Identity(late.http, late.own).chain()).owned

@@ -81,6 +81,11 @@ const commands = {
         if (!client.getRoom(room)) await once(client, "Room", (made) => made.roomId === room);
         return {};
     },
+    // fetches what was said before we came
+    async older({ room }) {
+        await client.scrollback(client.getRoom(room), 50);
+        return {};
+    },
     async send({ room, text }) {
         remaining = null;
         const { event_id } = await client.sendTextMessage(room, text);
@@ -107,9 +112,15 @@ const commands = {
         if (found.isDecryptionFailure()) await once(found, "Event.decrypted", () => !found.isDecryptionFailure());
         return commands.read({ room, event });
     },
-    async trust({ user }) {
-        const status = await crypto.getUserVerificationStatus(user);
-        return { verified: status.isCrossSigningVerified(), changed: status.needsUserApproval };
+    // waits until a user is verified, or has another identity than before
+    async trust({ user, want }) {
+        for (;;) {
+            const changed = once(client, api.CryptoEvent.UserTrustStatusChanged, (about) => about === user);
+            const status = await crypto.getUserVerificationStatus(user);
+            const is = { verified: status.isCrossSigningVerified(), changed: status.needsUserApproval };
+            if (is[want]) return is;
+            await changed;
+        }
     },
     // waits until the key backup has all room keys
     async backed_up() {
