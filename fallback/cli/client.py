@@ -13,6 +13,9 @@ def open_client(profile: str) -> None:
     Raises:
         AuthError: the profile has no account yet.
     """
+    import gc
+
+    gc.disable()  # loading makes no garbage; the client turns it on again after its first frame
     import asyncio
 
     from fallback import compose, logs

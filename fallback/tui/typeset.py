@@ -28,7 +28,7 @@ Run = tuple[str, Style]
 PLAIN = Style.null()
 _ALONE = re.compile(
     "[\x20-\u02ff\u0370-\u0482\u05d0-\u05ea\u0606-\u060f\u061b\u061d-\u064a\u0660-\u066f\u0671-\u06d5"
-    "\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2100-\u218f\u2190-\u2bff]*"
+    "\u200e\u200f\u2066-\u2069\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2100-\u218f\u2190-\u2bff]*"
 )
 """Characters that join nothing: most text, without marks and emoji, is split without a grammar."""
 _JOINED = re.compile("[\u200d\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")

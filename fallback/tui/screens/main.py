@@ -68,14 +68,15 @@ class MainScreen(Finding, Writing):
     async def on_mount(self) -> None:
         """Paint from the store; the network comes after the first frame."""
         await self.client.load_preferences()
-        self.set_class(self.setting.rtl, "-rtl")
-        self.composer.focus()
-        groups = await self.session.groups()
-        if groups:
-            await self.open_group(groups[0].portal, among=groups)
-        self._list(groups)
-        await self._show_banner()
-        self._show_keys()
+        with self.app.batch_update():
+            self.set_class(self.setting.rtl, "-rtl")
+            self.composer.focus()
+            groups = await self.session.groups()
+            if groups:
+                await self.open_group(groups[0].portal, among=groups)
+            self._list(groups)
+            await self._show_banner()
+            self._show_keys()
         self.run_worker(self._listen(), group="session", exit_on_error=True)
         self.run_worker(self._follow(), group="session", exit_on_error=True)
         self.call_after_refresh(self._connect)
