@@ -9,6 +9,7 @@ from fallback import __version__
 
 COMMANDS = {
     "config": "Show the configuration and where each value came from.",
+    "contacts": "Keep people's names, numbers and Matrix ids together.",
     "demo": "Run the main job on an embedded homeserver; no account needed.",
     "doctor": "Check this machine and profile, and say what to mend.",
     "health": "See whether WhatsApp works, or replay a recorded outage.",
@@ -64,9 +65,10 @@ class Lazy(click.Group):
     show_default=True,
 )
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option("--plain", is_flag=True, help="Open the client line by line, for screen readers and pipes.")
 @click.version_option(__version__, prog_name="fallback")
 @click.pass_context
-def main(ctx: click.Context, profile: str, *, debug: bool) -> None:
+def main(ctx: click.Context, profile: str, *, debug: bool, plain: bool) -> None:
     """Keep a work group talking when WhatsApp goes down.
 
     Without a command it opens the terminal client.
@@ -83,4 +85,4 @@ def main(ctx: click.Context, profile: str, *, debug: bool) -> None:
     if ctx.invoked_subcommand is None:
         from fallback.cli.client import open_client
 
-        open_client(profile)
+        open_client(profile, plain=plain)

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from fallback.paths import Profile
 
 
-def open_client(profile: str) -> None:
+def open_client(profile: str, *, plain: bool = False) -> None:
     """Open the client on a profile's own account.
 
     Raises:
@@ -24,10 +24,10 @@ def open_client(profile: str) -> None:
     where = Profile(profile)
     config = compose.settings(where)
     logs.to_file(where.log_file, level=config.logging.level, as_json=config.logging.json)
-    asyncio.run(_client(where, config.interface))
+    asyncio.run(_client(where, config.interface, plain=plain))
 
 
-async def _client(where: "Profile", interface: "Interface") -> None:
+async def _client(where: "Profile", interface: "Interface", *, plain: bool) -> None:
     from fallback import compose
     from fallback.clock import SystemClock
     from fallback.core.events import Identity
@@ -38,7 +38,7 @@ async def _client(where: "Profile", interface: "Interface") -> None:
         me = Identity(mxid=known.user, name=known.user.partition(":")[0].removeprefix("@"), me=True)
         live = Live(store, SystemClock(), me, lambda: compose.matrix(known))
         try:
-            await live.run(interface)
+            await live.run(interface, plain=plain)
         finally:
             if live.side is not None:
                 await live.side.close()

@@ -56,14 +56,21 @@ class Live:
         )
         self._connected = asyncio.Event()
 
-    async def run(self, interface: Interface) -> None:
-        """Show the client until the person leaves; its loops run beside it."""
-        from fallback.tui.app import run_async  # noqa: PLC0415 - Textual is loaded when it is shown
+    async def run(self, interface: Interface, *, plain: bool = False) -> None:
+        """Show the client until the person leaves; its loops run beside it.
+
+        Args:
+            plain: line by line instead of a screen.
+        """
+        if plain:
+            from fallback.tui.plain import run_plain as show  # noqa: PLC0415 - and no Textual
+        else:
+            from fallback.tui.app import run_async as show  # noqa: PLC0415 - Textual is loaded when it is shown
 
         async with asyncio.TaskGroup() as group:
             loops = group.create_task(self._run_loops())
             try:
-                await run_async(self.session, interface)
+                await show(self.session, interface)
             finally:
                 loops.cancel()
 
@@ -95,11 +102,11 @@ class Live:
         verdict = heard(events, set(state.admins))
         if verdict is None:
             return
-        people = [one for one in state.members if not is_ghost(one.mxid) and one.mxid not in state.admins]
-        roll = call(
-            people, (event for event in events if isinstance(event, Message)), since=int(verdict.at * 1000)
-        )
-        self.session.on_reached(len(roll.reached), len(people))
+        here = [one for one in state.members if not is_ghost(one.mxid) and one.mxid not in state.admins]
+        elsewhere = [one for one in state.members if is_ghost(one.mxid) and not is_system(one.mxid)]
+        words = (event for event in events if isinstance(event, Message))
+        roll = call(here, words, since=int(verdict.at * 1000))
+        self.session.on_reached(len(roll.reached), len(here) + len(elsewhere))
         self.session.on_health(verdict)
 
     async def _state(self, portal: Portal) -> RoomState:
