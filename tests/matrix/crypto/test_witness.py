@@ -91,8 +91,7 @@ async def test_a_late_joiner_in_strict_mode_reads_the_history(devices, witness):
     assert (shared.keys, shared.devices) == (1, 1)
     await us.room_invite(room, them.user)
     await them("join", room=room, bundle=True)
-    await them("older", room=room)
-    seen = await them("decrypted", room=room, event=event)
+    seen = await them("fetch", room=room, event=event)
     assert (seen["text"], seen["reason"]) == ("long ago", "AUTHENTICITY_NOT_GUARANTEED")
 
 
@@ -122,21 +121,37 @@ async def test_we_read_the_history_of_who_invited_us(devices):
     assert (answer.event.body, two.verdict(answer.event)) == ("long ago", Verdict.IMPORTED)
 
 
+async def reset(client):
+    """Replace an account's identity, as somebody with its password could."""
+    keys, identity = CrossSigningKeys(), Identity(client.http, client.own)
+    with pytest.raises(InteractiveAuthError):
+        await identity.publish(keys, replace=True)
+    await identity.publish(keys, client.account.password, replace=True)
+    await identity.sign_device(keys)
+    return keys
+
+
 async def test_a_reset_identity_blocks_sending_until_it_is_accepted(devices, witness):
-    us, them = await devices("us"), await witness()
-    await first_sign_in(us.http, us.own)
-    await them("bootstrap")
-    room = await encrypted_room(us, them.user)
-    await them("join", room=room)
+    us, them, seer = await devices("us"), await devices("them"), await witness()
+    for side in (us, them):
+        await first_sign_in(side.http, side.own)
+    room = await encrypted_room(us, them.user_id, seer.user)
+    await seer("join", room=room)
+    await them.join(room)
+    await them.receive()
     await us.receive()
     await say(us, room, "one")
-    await them("bootstrap")
+    await seer("known", user=them.user_id)
+    keys = await reset(them)
+    assert (await seer("trust", user=them.user_id, want="changed"))["changed"]
     await us.receive()
     with pytest.raises(IdentityChangedError) as refusal:
         await say(us, room, "two")
-    us.accept_identity(refusal.value.user, us.trust.seen(refusal.value.user))
-    seen = await them("read", room=room, event=await say(us, room, "three"))
-    assert seen["text"] == "three"
+    assert refusal.value.user == them.user_id
+    with pytest.raises(PermanentError, match="changed again"):
+        us.accept_identity(them.user_id, "another key")
+    us.accept_identity(them.user_id, keys.public("master"))
+    assert (await event_of(them, room, await say(us, room, "three"))).body == "three"
 
 
 async def test_our_identity_is_never_reset_by_itself(devices):
@@ -147,10 +162,7 @@ async def test_our_identity_is_never_reset_by_itself(devices):
     with pytest.raises(PermanentError, match="identity already"):
         await first_sign_in(again.http, again.own)
     assert (await Identity(us.http, us.own).chain()).master == before.master
-    keys = CrossSigningKeys()
-    with pytest.raises(InteractiveAuthError):
-        await Identity(us.http, us.own).publish(keys, replace=True)
-    await Identity(us.http, us.own).publish(keys, us.account.password, replace=True)
+    keys = await reset(us)
     assert (await Identity(us.http, us.own).chain()).master == keys.public("master")
 
 

@@ -29,6 +29,18 @@ const once = (emitter, event, test) =>
         emitter.on(event, listener);
     });
 
+async function looks(event) {
+    await client.decryptEventIfNeeded(event);
+    const info = event.isDecryptionFailure() ? null : await crypto.getEncryptionInfoForEvent(event);
+    return {
+        text: event.getContent().body ?? null,
+        encrypted: event.isEncrypted(),
+        failure: event.decryptionFailureReason ?? null,
+        shield: info ? api.EventShieldColour[info.shieldColour] : null,
+        reason: info?.shieldReason != null ? api.EventShieldReason[info.shieldReason] : null,
+    };
+}
+
 const commands = {
     async start({ url, user, device, token, strict }) {
         client = sdk.createClient({
@@ -77,13 +89,12 @@ const commands = {
         return { total, imported, ready, trusted: enabled?.trustInfo ?? null };
     },
     async join({ room, bundle }) {
-        await client.joinRoom(room, { acceptSharedHistory: Boolean(bundle) });
+        const me = client.getUserId();
+        // who invited us is whose keys are taken: see the invitation first
+        while (bundle && client.getRoom(room)?.getMember(me)?.membership !== "invite")
+            await once(client, "sync", () => true);
+        await client.joinRoom(room);
         if (!client.getRoom(room)) await once(client, "Room", (made) => made.roomId === room);
-        return {};
-    },
-    // fetches what was said before we came
-    async older({ room }) {
-        await client.scrollback(client.getRoom(room), 50);
         return {};
     },
     async send({ room, text }) {
@@ -91,26 +102,15 @@ const commands = {
         const { event_id } = await client.sendTextMessage(room, text);
         return { event: event_id };
     },
-    // waits for the event with this text (or for it to be undecryptable) and says what it looks like
+    // waits for an event and says what it looks like
     async read({ room, event }) {
         const find = () => client.getRoom(room)?.findEventById(event);
         while (!find()) await once(client, "Room.timeline", (found) => found.getId() === event);
-        const found = find();
-        await client.decryptEventIfNeeded(found);
-        const info = found.isDecryptionFailure() ? null : await crypto.getEncryptionInfoForEvent(found);
-        return {
-            text: found.getContent().body ?? null,
-            encrypted: found.isEncrypted(),
-            failure: found.decryptionFailureReason ?? null,
-            shield: info ? api.EventShieldColour[info.shieldColour] : null,
-            reason: info?.shieldReason != null ? api.EventShieldReason[info.shieldReason] : null,
-        };
+        return looks(find());
     },
-    // waits until an event that could not be read can be
-    async decrypted({ room, event }) {
-        const found = client.getRoom(room).findEventById(event);
-        if (found.isDecryptionFailure()) await once(found, "Event.decrypted", () => !found.isDecryptionFailure());
-        return commands.read({ room, event });
+    // fetches an event of before we came
+    async fetch({ room, event }) {
+        return looks(client.getEventMapper()(await client.fetchRoomEvent(room, event)));
     },
     // waits until a user is verified, or has another identity than before
     async trust({ user, want }) {
