@@ -49,6 +49,13 @@ def heard(events: Iterable[Canonical], trusted: Container[str]) -> Health | None
     found: Health | None = None
     for event in events:
         if isinstance(event, Notice) and event.sender.mxid in trusted and event.topic in (GONE, BACK):
-            why = event.text.partition("(")[2].partition(")")[0] if event.topic == GONE else ""
-            found = Health(event.at / 1000, State.DOWN if event.topic == GONE else State.UP, None, why)
+            down = event.topic == GONE
+            found = Health(
+                event.at / 1000, State.DOWN if down else State.UP, None, _told(event.text) if down else ""
+            )
     return found
+
+
+def _told(text: str) -> str:
+    """Find the reason that ``gone`` wrote: the line in brackets."""
+    return next((line[1:-1] for line in text.splitlines() if line.startswith("(") and line.endswith(")")), "")

@@ -6,7 +6,7 @@ from fallback.core.health import Cause, Health, State
 from fallback.core.ids import ChatId, SourceId
 
 RELAY, STRANGER = Identity(mxid="@fallback:s"), Identity(mxid="@x:s")
-DOWN = Health(1.0, State.DOWN, Cause.META_OUTAGE, "DNS has no names")
+DOWN = Health(1.0, State.DOWN, Cause.META_OUTAGE, "DNS has no names (5 of 5 others answer)")
 
 
 def notice(text, topic, sender=RELAY, at=1000):
@@ -21,7 +21,9 @@ def test_both_languages_say_what_to_do():
 
 def test_the_last_announcement_of_an_admin_counts():
     events = [notice(gone(DOWN), GONE), notice(back(5, 0), BACK, at=2000)]
-    assert heard(events[:1], {"@fallback:s"}) == Health(1.0, State.DOWN, None, "DNS has no names")
+    assert heard(events[:1], {"@fallback:s"}) == Health(
+        1.0, State.DOWN, None, "DNS has no names (5 of 5 others answer)"
+    )
     assert heard(events, {"@fallback:s"}) == Health(2.0, State.UP, None, "")
 
 
