@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from fallback.core import contact_table, vcard
 from fallback.core.contact_book import Book, absorb, marks
 from fallback.core.contact_files import Card, Problem, Reading, claimed
 from fallback.core.contacts import Contact
@@ -56,6 +57,19 @@ class ImportPlan(Frozen, frozen=True):
         return [change for change in self.changes if change.kind is kind]
 
 
+def read_contacts(data: bytes, region: str = "") -> Reading:
+    """Read a file of contacts, vCard or table by what it begins with.
+
+    Args:
+        region: where numbers without a country code are from (ISO 3166); empty where nobody knows.
+
+    Raises:
+        ParseError: it is neither.
+    """
+    cards = b"BEGIN:VCARD" in data[:4096].replace(b"\0", b"").upper()
+    return vcard.read(data, region) if cards else contact_table.read(data, region)
+
+
 def plan_import(
     contacts: Iterable[Contact], reading: Reading, ids: Iterator[ContactId], *, same_name: SameName = "skip"
 ) -> ImportPlan:
@@ -85,43 +99,6 @@ def plan_import(
         waiting = left
     saves = tuple(contact for one in touched if (contact := book.get(one)))
     return ImportPlan(tuple(decided[place] for place in sorted(decided)), saves, reading.problems)
-
-
-def describe(plan: ImportPlan) -> list[str]:
-    """Write a plan as lines: the counts, each change, each conflict, each line that was passed over."""
-    new, updated, same, conflicts = (len(plan.of(kind)) for kind in ChangeKind)
-    passed = len(plan.problems)
-    lines = [f"{new} new, {updated} updated, {same} same, {conflicts} conflicts, {passed} lines passed over"]
-    for change in plan.changes:
-        shown = change.contact.shown
-        match change.kind:
-            case ChangeKind.NEW:
-                lines.append(f"new       {shown}  {', '.join(change.contact.addresses[:4])}".rstrip())
-            case ChangeKind.UPDATED:
-                lines.append(f"updated   {shown}: {', '.join(differences(change.before, change.contact))}")
-            case ChangeKind.CONFLICT:
-                lines.append(f"conflict  line {change.line}: {shown} {change.reason}")
-            case ChangeKind.SAME:
-                pass
-    lines += [f"line {one.line}: {one.text}" for one in plan.problems]
-    return lines
-
-
-def differences(before: Contact | None, after: Contact) -> list[str]:
-    """Say what one contact has that another had not, field by field."""
-    before = before or Contact()
-    told = []
-    for field in ("aliases", "phones", "lids", "mxids", "emails", "channels"):
-        old, new = getattr(before, field), getattr(after, field)
-        told += [f"+ {one}" for one in new if one not in old] + [f"- {one}" for one in old if one not in new]
-    for field in ("name", "given", "family", "trust"):
-        old, new = getattr(before, field), getattr(after, field)
-        if old != new:
-            told.append(f"{field} {new}" if new else f"no {field}")
-    for field in ("notes", "photo", "extra"):
-        if getattr(before, field) != getattr(after, field):
-            told.append(field if getattr(after, field) else f"no {field}")
-    return told
 
 
 def _decide(book: Book, card: Card, ids: Iterator[ContactId], same_name: SameName) -> Change:

@@ -134,17 +134,15 @@ def tidy(contact: Contact) -> Contact:
     emails = _kept(contact.emails, _EMAIL, 254)
     channels = _kept(contact.channels, _CHANNEL, _ADDRESS_LIMIT)
     given, family = clean_name(contact.given), clean_name(contact.family)
-    name = clean_name(contact.name) or clean_name(f"{given} {family}")
+    spelt = [
+        one for one in map(clean_name, (contact.name, f"{given} {family}", *contact.aliases)) if is_name(one)
+    ]
+    name = next(iter(spelt), "")
     if (given, family) in ((name, ""), ("", name)):
         given = family = ""
-    addresses = {clean_name(one) for one in (*phones, *lids, *mxids, *emails, *channels)}
-    if name in addresses or digits(name) in phones:
-        name = clean_name(f"{given} {family}")
-    spelt = [one for one in map(clean_name, contact.aliases) if one]
-    name = name or next(iter(spelt), "")
     aliases: dict[str, str] = {}
     for one in spelt:
-        if _key(one) != _key(name):
+        if _key(one) not in (_key(name), _key(clean_name(f"{given} {family}"))):
             aliases.setdefault(_key(one), one)
     notes = sanitise(sanitise(contact.notes)[:NOTES_LIMIT]).strip()
     return Contact(
@@ -194,6 +192,13 @@ def is_lid(text: str) -> bool:
 def is_channel(text: str) -> bool:
     """Tell whether a text has the form of an alert channel, ``kind:address``."""
     return len(text) <= _ADDRESS_LIMIT and _CHANNEL.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text names a person, and is not merely a number, Matrix id or e-mail address of theirs."""
+    number = digits(text).lstrip("+")
+    mail = is_email(text) and "." in text.rpartition("@")[2]
+    return bool(text) and len(number) < 5 and not mail and not is_mxid(text)
 
 
 def clean_name(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from fallback.core.contact_files import Card, Problem, Problems, Reading, address, bounded, claimed, refusal
-from fallback.core.contacts import PHOTO_LIMIT, Contact, image_type, is_mxid
+from fallback.core.contacts import PHOTO_LIMIT, Contact, image_type, is_mxid, is_name
 from fallback.core.vcard_lines import Property, escape, fold_line, properties, split, unescape
 from fallback.errors import ParseError
 
@@ -99,7 +99,8 @@ def _lines(contact: Contact, version: Version) -> Iterable[str]:
     if not given and not family:
         given = contact.name
     yield from ("BEGIN:VCARD", f"VERSION:{version}")
-    yield f"FN:{escape(contact.name or next(iter((*contact.addresses, *contact.aliases)), ''))}"
+    stand_in = (one for one in contact.addresses if len(one) <= 128 and not is_name(one))
+    yield f"FN:{escape(contact.name or next(stand_in, '?'))}"
     yield f"N:{escape(family)};{escape(given)};;;"
     if contact.aliases:
         yield f"NICKNAME:{','.join(escape(one) for one in contact.aliases)}"
@@ -249,7 +250,7 @@ def _content_line(one: Property, *, legacy: bool) -> str:
 
 def _mxid(text: str) -> str:
     match = _MATRIX_URI.match(text.strip())
-    found = "@" + unquote(match[1]).lstrip("@") if match else text.removeprefix("matrix:").strip()
+    found = "@" + unquote(match[1].removeprefix("@")) if match else text.removeprefix("matrix:").strip()
     return found if is_mxid(found) else ""
 
 

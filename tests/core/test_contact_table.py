@@ -89,7 +89,7 @@ def test_tables_of_google_and_outlook_are_read():
 
 
 def test_a_bad_cell_is_named_by_its_line_and_the_rest_goes_on():
-    found = read('Name,Phone,Matrix\n"A\nB",+962790000001,huda\n,,\n,12,\nC,0790000001,@c:x.org\n'.encode())
+    found = read(b'Name,Phone,Matrix\n"A\nB",+962790000001,huda\n,,\n,12,\nC,0790000001,@c:x.org\n')
     assert [(one.line, one.contact.name) for one in found.cards] == [(2, "A B"), (6, "C")]
     assert [(one.line, one.text) for one in found.problems] == [
         (2, "'huda' is no Matrix id"),

@@ -7,7 +7,6 @@ from hypothesis import given
 
 from fallback.core.contacts import LIST_LIMIT, PHOTO_LIMIT, Contact, tidy
 from fallback.core.numbers import e164, is_region
-
 from tests.core.contact_world import HUDA, PNG, contacts, person
 
 
@@ -64,7 +63,12 @@ def test_nothing_is_kept_twice_nor_without_bound():
     assert crowd.photo == b""
 
 
-def test_a_name_that_is_only_the_number_is_no_name():
+def test_a_number_or_address_is_no_name():
+    assert (
+        person("+962 79 000 0009", "+962790000000", aliases=("a@x.org", "@a:x.org", "٠٧٩٠٠٠٠٠٠٠")).aliases
+        == ()
+    )
+    assert person("Ali@work 2").name == "Ali@work 2"
     assert person("+962 79 000 0000", "+962790000000").name == ""
     assert person("+962 79 000 0000", "+962790000000").shown == "+962790000000"
     assert person("", aliases=("Huda",)).name == "Huda"
