@@ -41,6 +41,7 @@ $(VENV)/.env-done: requirements/run.lock pyproject.toml | $(VENV)/bin/pip
 	@echo "setting up $(VENV) (once, about a minute)" >&2
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/run.lock
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation --no-index -e .
+	@$(BIN)/python -m compileall -q fallback
 	@touch $@
 
 $(VENV)/.dev-done: requirements/dev.lock $(VENV)/.env-done

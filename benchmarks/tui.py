@@ -47,7 +47,7 @@ asyncio.run(main())
 
 def run(quick: bool) -> list[Row]:
     """Measure the first frame, an appended message and a key."""
-    rows = [first_frame(2_000 if quick else 10_000, 3 if quick else 9)]
+    rows = [first_frame(2_000 if quick else 10_000, 5 if quick else 21)]
     return rows + asyncio.run(costs(5_000 if quick else 50_000))
 
 
