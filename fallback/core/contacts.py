@@ -5,7 +5,7 @@ A contact may come from anywhere, so ``tidy`` makes it safe and bounded; whoever
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,6 +18,7 @@ PHOTO_LIMIT = 256 * 1024
 LIST_LIMIT = 64
 NOTES_LIMIT = 10_000
 _EXTRA_LIMIT = 4096
+_READ_LIMIT = 1000
 _ADDRESS_LIMIT = 512
 _NAMESAKES = 16
 
@@ -135,7 +136,9 @@ def tidy(contact: Contact) -> Contact:
     channels = _kept(contact.channels, _CHANNEL, _ADDRESS_LIMIT)
     given, family = clean_name(contact.given), clean_name(contact.family)
     spelt = [
-        one for one in map(clean_name, (contact.name, f"{given} {family}", *contact.aliases)) if is_name(one)
+        one
+        for one in map(clean_name, (contact.name, f"{given} {family}", *contact.aliases[:_READ_LIMIT]))
+        if is_name(one)
     ]
     name = next(iter(spelt), "")
     if (given, family) in ((name, ""), ("", name)):
@@ -206,8 +209,8 @@ def clean_name(text: str) -> str:
     return sanitise_name(sanitise_name(text))
 
 
-def _kept(values: Iterable[str], pattern: re.Pattern[str], limit: int = 64) -> tuple[str, ...]:
-    clean = dict.fromkeys(_line(one) for one in values if len(one) <= limit)
+def _kept(values: Sequence[str], pattern: re.Pattern[str], limit: int = 64) -> tuple[str, ...]:
+    clean = dict.fromkeys(_line(one) for one in values[:_READ_LIMIT] if len(one) <= limit)
     return tuple(one for one in clean if pattern.fullmatch(one))[:LIST_LIMIT]
 
 
@@ -215,9 +218,9 @@ def _line(text: str) -> str:
     return sanitise_name(sanitise_name(text, _ADDRESS_LIMIT), _ADDRESS_LIMIT)
 
 
-def _extras(lines: Iterable[str]) -> tuple[str, ...]:
+def _extras(lines: Sequence[str]) -> tuple[str, ...]:
     kept: dict[str, None] = {}
-    for line in lines:
+    for line in lines[:_READ_LIMIT]:
         clean = sanitise(line.replace("\n", " ")).replace("\n", " ").strip()
         match = _EXTRA.fullmatch(clean)
         if match and len(clean) <= _EXTRA_LIMIT and match[1] not in _OWN_PROPERTIES and match[2]:

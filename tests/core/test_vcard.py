@@ -32,9 +32,10 @@ def plain(contact):
 
 @given(contacts, st.sampled_from(["3.0", "4.0"]))
 def test_what_is_written_is_read_back(contact, version):
-    found = read(write([contact], version))
-    assert found.problems == ()
-    assert [plain(one.contact) for one in found.cards] == ([plain(contact)] if contact.shown else [])
+    data = write([contact], version)
+    assert bool(data) is bool(contact.shown)
+    if data:
+        assert plain(only(data)) == plain(contact)
 
 
 @pytest.mark.parametrize("version", ["3.0", "4.0"])
