@@ -3,12 +3,12 @@ import os
 import signal
 
 import pytest
-from tests.live_synapse import Live
 
 from fallback.errors import AuthError
 from fallback.homeserver import ManagedHomeserver
 from fallback.matrix.appservice import DEVICE, Appservice
 from fallback.matrix.http import MatrixHttp, RefusedError
+from tests.live_synapse import Live
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
 
