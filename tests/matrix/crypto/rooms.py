@@ -1,5 +1,7 @@
 """Steps that the live tests share."""
 
+import asyncio
+
 TEXT = "m.room.message"
 
 
@@ -25,9 +27,10 @@ async def say(client, room, text):
 
 async def event_of(client, room, event):
     """Receive until the event is there."""
-    while True:
-        response = await client.receive(5000)
-        found = response.rooms.join.get(room)
-        for seen in found.timeline.events if found else ():
-            if seen.event_id == event:
-                return seen
+    async with asyncio.timeout(30):
+        while True:
+            response = await client.receive(5000)
+            found = response.rooms.join.get(room)
+            for seen in found.timeline.events if found else ():
+                if seen.event_id == event:
+                    return seen

@@ -16,9 +16,18 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
 
 
 async def until(client, verifier, test):
-    while not test():
-        await client.receive(5000)
-        await verifier.step()
+    async with asyncio.timeout(30):
+        while not test():
+            await client.receive(5000)
+            await verifier.step()
+
+
+async def both_until(sides, test):
+    async with asyncio.timeout(30):
+        while not test():
+            for client, verifier in sides:
+                await client.receive()
+                await verifier.step()
 
 
 async def together(us, them):
@@ -119,17 +128,11 @@ async def test_our_new_device_gets_the_secrets_from_our_old_one(devices):
     await until(*sides[1], sides[1][1].waiting)
     (other,) = sides[1][1].waiting()
     await sides[1][1].accept(other)
-    while Stage.SHOWN not in (flow.stage, other.stage) or flow.stage is not other.stage:
-        for client, verifier in sides:
-            await client.receive()
-            await verifier.step()
+    await both_until(sides, lambda: (flow.stage, other.stage) == (Stage.SHOWN, Stage.SHOWN))
     assert flow.emoji == other.emoji
     await sides[0][1].confirm(flow)
     await sides[1][1].confirm(other)
-    while (flow.stage, other.stage) != (Stage.DONE, Stage.DONE):
-        for client, verifier in sides:
-            await client.receive()
-            await verifier.step()
+    await both_until(sides, lambda: (flow.stage, other.stage) == (Stage.DONE, Stage.DONE))
     await take.ask((BACKUP_SECRET,))
     await old.receive()
     assert await give.step() == 1
