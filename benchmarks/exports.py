@@ -35,11 +35,11 @@ _INSPECT = _TIMED.format(
     work="count = len(list(lines(read_export(path, timezone='UTC'))))",
 )
 _BARE = _TIMED.format(
-    setup="import zipfile, msgspec\nclass R(msgspec.Struct): number: int; head: str; text: str; kind: str",
+    setup="import zipfile, msgspec\nclass R(msgspec.Struct, frozen=True, gc=False): stamp: int; label: str; words: str; special: None = None; system: None = None",
     work="""
 with zipfile.ZipFile(path) as archive:
     name = next(n for n in archive.namelist() if n.endswith(".txt"))
-    rows = [R(i, line[:20], line[20:], "text") for i, line in enumerate(archive.read(name).decode().split("\\n"))]
+    rows = [R(i, line[:20], line[20:], None, None) for i, line in enumerate(archive.read(name).decode().split("\\n"))]
 count = len(rows)""",
 )
 _PYTHON_PEERS = {

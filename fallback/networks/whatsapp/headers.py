@@ -390,7 +390,8 @@ def _pattern(shape: Shape) -> bytes:
     else:
         middle = _literal(shape.first) + date + _literal(gap_before)
         middle += b"(?P<time>" + _literal(gap_after) + clock + tail + b")"
-    start = _MARK_BYTES + b"{0,3}" + (rb"\[" + _SPACE_BYTES + b"?" + mark if shape.bracket else b"")
+    start = rb"(?=[\[\x80-\xff])" if shape.bracket else rb"(?=[A-Z]{0,2} ?[0-9\x80-\xff])"
+    start += _MARK_BYTES + b"{0,3}" + (rb"\[" + _SPACE_BYTES + b"?" + mark if shape.bracket else b"")
     end = mark + rb"\] ?" if shape.bracket else _literal(shape.close.rstrip())
     if not shape.bracket:
         end += b"(?: |(?=\r?\n))" if shape.close.endswith(" ") and shape.close.strip() else b" "

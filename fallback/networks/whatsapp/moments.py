@@ -3,7 +3,7 @@
 import calendar
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -150,16 +150,18 @@ class Clock:
 
     def __init__(self, words: dict[str, str], *, seconds: bool) -> None:
         self.known: dict[bytes, int] = {}
+        self._wrong: set[bytes] = set()
         self._words = words
         self._unit = 1 if seconds else 60
         self._ends: dict[bytes, tuple[int, dict[bytes, int]]] = {}
         self._starts: dict[str, dict[bytes, int]] = {}
 
-    def read(self, times: Iterable[bytes]) -> bool:
+    def read(self, times: AbstractSet[bytes]) -> bool:
         """Read times into ``known``, -1 for what is none, and say whether all exist."""
         known, ends = self.known, self._ends
-        lowest = 0
         for time in times:
+            if time in known:
+                continue
             start, _, end = time.rpartition(b":")
             last, starts = ends.get(end) or self._end(end)
             before = starts.get(start)
@@ -170,8 +172,9 @@ class Clock:
             else:
                 seconds = before + last
             known[time] = seconds
-            lowest = min(lowest, seconds)
-        return lowest >= 0
+            if seconds < 0:
+                self._wrong.add(time)
+        return self._wrong.isdisjoint(times)
 
     def _end(self, end: bytes) -> tuple[int, dict[bytes, int]]:
         """Read the last two digits, and find what stood before the same word ("05 PM")."""

@@ -120,7 +120,6 @@ def split(
     """
     pattern, end = layout.pattern, layout.terminator
     buffer, size, read, first = end, _BLOCK, 0, True
-    good: tuple[set[bytes], set[bytes]] = (set(), set())
     while True:
         block = stream.read(size)
         read += len(block)
@@ -136,7 +135,7 @@ def split(
                 continue
             size = _BLOCK
         part, buffer = buffer[:cut], buffer[cut:]
-        preface, batch = _records(part, layout, valid, valid_all, good)
+        preface, batch = _records(part, layout, valid, valid_all)
         if first and preface.strip():
             yield Preface(preface)
         first = False
@@ -172,18 +171,13 @@ def _records(
     layout: Layout,
     valid: Callable[[bytes, bytes], bool],
     valid_all: Callable[[set[bytes], set[bytes]], bool],
-    good: tuple[set[bytes], set[bytes]],
 ) -> tuple[bytes, Batch]:
     pieces = layout.pattern.split(part)
     dates, times = pieces[1::4], pieces[2::4]
     if layout.header.shape.time_first:
         dates, times = times, dates
-    new_dates, new_times = set(dates) - good[0], set(times) - good[1]
-    if new_dates or new_times:
-        if not valid_all(new_dates, new_times):
-            return _checked(part, layout, valid)
-        good[0].update(new_dates)
-        good[1].update(new_times)
+    if not valid_all(set(dates), set(times)):
+        return _checked(part, layout, valid)
     return pieces[0], Batch(dates, times, pieces[3::4], pieces[4::4], part)
 
 

@@ -23,6 +23,7 @@ _LARGE: Final = 8 << 20
 _SMALL: Final = 8 << 20
 _DECIDED: Final = 12
 """Votes that settle a language: those of its encryption notice."""
+_NEWLINE: Final = ord("\n")
 _MARKS: Final = (b"\xe2\x80\x8e", b"\xe2\x80\x8f")
 _BRACKETED: Final = re.compile(rb"<[^<>:/\r\n]{3,80}>(?=\r?\n)")
 
@@ -108,9 +109,11 @@ class Source:
 
     def valid_all(self, days: set[bytes], times: set[bytes]) -> bool:
         """Say whether all of many dates exist in any order, and all of many times at all."""
-        for day in days - self._exists.keys():
-            self._exists[day] = exists(fields(day)[0], self.year)
-        return self.clock.read(times - self.clock.known.keys()) and all(map(self._exists.get, days))
+        known = self._exists
+        for day in days:
+            if day not in known:
+                known[day] = exists(fields(day)[0], self.year)
+        return self.clock.read(times) and all(map(known.get, days))
 
     def valid(self, day: bytes, time: bytes) -> bool:
         """Say whether a date exists in any order, and a time at all."""
@@ -171,12 +174,10 @@ def look(source: Source, date_order: str | None) -> Survey:
 
 def _misses(batch: Batch, source: Source) -> bool:
     """Say whether a body holds a header that only the loose pattern reads."""
-    end = source.layout.terminator
     for body in batch.bodies:
-        if end in body:
-            match = source.layout.loose.search(body)
-            if match is not None and source.valid(match["date"], match["time"]):
-                return True
+        match = source.layout.loose.search(body) if _NEWLINE in body else None
+        if match is not None and source.valid(match["date"], match["time"]):
+            return True
     return False
 
 
