@@ -42,6 +42,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._connection: Connection = None
         self._closed = False
+        self._called = False
 
     async def open(self, connect: Callable[[], Connection]) -> None:
         """Open the connection on the writer's thread."""
@@ -65,7 +66,9 @@ class Writer:
             raise StoreError("the store is closed")
         told: asyncio.Future[T] = self._loop.create_future()
         self._jobs.append(_Job(work, write, told))
-        self._executor.submit(self._drain)
+        if not self._called:
+            self._called = True
+            self._executor.submit(self._drain)
         return await told
 
     async def close(self, after: Callable[[], None]) -> None:
@@ -84,10 +87,12 @@ class Writer:
             after()
 
     def _drain(self) -> None:
-        jobs: list[_Job] = []
-        while self._jobs and len(jobs) < BATCH:
-            jobs.append(self._jobs.popleft())
-        if jobs:
+        """Commit until nothing waits; a job that comes after the last look calls anew."""
+        self._called = False
+        while self._jobs:
+            jobs: list[_Job] = []
+            while self._jobs and len(jobs) < BATCH:
+                jobs.append(self._jobs.popleft())
             results = self._commit(jobs)
             with contextlib.suppress(RuntimeError):  # the loop was closed with jobs in flight
                 self._loop.call_soon_threadsafe(_tell, results)
