@@ -23,6 +23,7 @@ _LARGE: Final = 8 << 20
 _SMALL: Final = 8 << 20
 _DECIDED: Final = 12
 """Votes that settle a language: those of its encryption notice."""
+_MANY_RESTS: Final = 50_000
 _NEWLINE: Final = ord("\n")
 _MARKS: Final = (b"\xe2\x80\x8e", b"\xe2\x80\x8f")
 _BRACKETED: Final = re.compile(rb"<[^<>:/\r\n]{3,80}>(?=\r?\n)")
@@ -132,7 +133,7 @@ def look(source: Source, date_order: str | None) -> Survey:
     layout = source.layout
     dates = Dates()
     survey = Survey(layout, DateOrder("DMY", ()))
-    rests: Counter[tuple[bytes, bytes]] = Counter()
+    rests: dict[bytes, bytes] = {}
     brackets: Counter[bytes] = Counter()
     talk: list[Talk] = []
     read = 0
@@ -153,10 +154,7 @@ def look(source: Source, date_order: str | None) -> Survey:
         if len(talk) < 4000:
             talk += list(zip(batch.labels[:4000], batch.bodies[:4000], strict=True))
         brackets.update(_BRACKETED.findall(batch.source))
-        if len(rests) < 50_000:
-            pairs = zip(batch.labels, batch.bodies, strict=True)
-            found = ((label, body, body.find(b": ", 0, 64)) for label, body in pairs if label is not None)
-            rests.update((label, body[:at]) for label, body, at in found if at > 0)
+        _shared_rests(batch, rests)
         if read > _LARGE and (date_order or certain(dates, layout.header.shape, source.year)):
             break
     del survey.labels[None]
@@ -164,7 +162,7 @@ def look(source: Source, date_order: str | None) -> Survey:
         raise ParseError(f"{source.chat.name} holds no message", "Give an exported chat.", line=1)
     _languages(talk, survey, ios=source.ios)
     survey.markers = _markers(brackets)
-    survey.renamed = _renamed(survey, rests, talk, ios=source.ios)
+    survey.renamed = _renamed(survey, rests, talk, source)
     if date_order is None:
         survey.order = _decide(dates, source, survey)
     else:
@@ -224,29 +222,58 @@ def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
     survey.language = votes.most_common(1)[0][0] if votes else ""
 
 
-def _renamed(
-    survey: Survey, rests: Counter[tuple[bytes, bytes]], talk: list[Talk], *, ios: bool
-) -> dict[bytes, str]:
+def _rest(body: bytes) -> bytes:
+    """Give what would belong to the name, if the name held a colon."""
+    return body[: max(0, body.find(b": ", 0, 64))]
+
+
+def _shared_rests(batch: Batch, rests: dict[bytes, bytes]) -> None:
+    """Keep for each label the rest that all its bodies so far share; empty where they differ."""
+    unsettled = {label for label in set(batch.labels) if label is not None and rests.get(label, b":")}
+    if not unsettled:
+        return
+    for label, body in zip(batch.labels, batch.bodies, strict=True):
+        if label is not None and label in unsettled:
+            rest = _rest(body)
+            if rests.setdefault(label, rest) != rest or not rest:
+                rests[label] = b""
+                unsettled.discard(label)
+
+
+def _all_rests(source: Source) -> set[tuple[bytes, bytes]]:
+    """Collect every label with every rest, of as many records as memory should hold."""
+    found: set[tuple[bytes, bytes]] = set()
+    for batch in source.again():
+        pairs = zip(batch.labels, map(_rest, batch.bodies), strict=True)
+        found.update((label, rest) for label, rest in pairs if label is not None and rest)
+        if len(found) >= _MANY_RESTS:
+            break
+    return found
+
+
+def _renamed(survey: Survey, rests: dict[bytes, bytes], talk: list[Talk], source: Source) -> dict[bytes, str]:
     """Find labels that the first colon cut too early: names that hold a colon themselves."""
     found: dict[bytes, str] = {}
     named: set[str] = set()
     for label, body in talk:
-        if label is None or (survey.labels[label] <= 2 and not ios):
+        if label is None or (survey.labels[label] <= 2 and not source.ios):
             line = body if label is None else label + b": " + body
             if b": " in line and len(line) < 500:
                 text = line.decode("utf-8", "replace")
                 said = systems.matches(text, survey.language, len(text))
                 if said is not None:
                     named.update(n for n in (*said.members, said.actor) if ": " in n)
-    for (label, rest), count in rests.items():
-        if b"\n" in rest or (count < survey.labels[label] and not named):
-            continue
-        name = label.decode("utf-8", "replace")
-        full = f"{name}: {rest.decode('utf-8', 'replace')}"
-        certain = any(fold(full) == n for n in named)
-        if certain or (count == survey.labels[label] >= 3 and len(survey.labels) > 1):
-            found[label] = full
+    for label, rest in rests.items():
+        if rest and b"\n" not in rest and survey.labels[label] >= 3 and len(survey.labels) > 1:
+            found[label] = _whole_name(label, rest)
+    for label, rest in _all_rests(source) if named else ():
+        if b"\n" not in rest and fold(_whole_name(label, rest)) in named:
+            found[label] = _whole_name(label, rest)
     return found
+
+
+def _whole_name(label: bytes, rest: bytes) -> str:
+    return f"{label.decode('utf-8', 'replace')}: {rest.decode('utf-8', 'replace')}"
 
 
 def _short(text: bytes) -> str:
