@@ -252,7 +252,10 @@ class NioHomeserver:
     async def _redact(
         self, room: RoomId, event: Redaction | Reaction, transaction: DeliveryId, sender: UserId | None
     ) -> EventId:
-        target, reason = event.target, event.reason if isinstance(event, Redaction) else ""
+        reason = event.reason if isinstance(event, Redaction) else ""
+        target = event.target
+        if isinstance(event, Reaction):
+            target = await self._reaction(room, event.target, sender or self.user)
         if sender is not None:
             return EventId(
                 await self._ghosts().redact(room, target, sender=sender, txn=transaction, reason=reason)
@@ -260,6 +263,16 @@ class NioHomeserver:
         path = f"{_room(room)}/redact/{quote(target, safe='')}/{quote(transaction, safe='')}"
         body = {"reason": reason} if reason else {}
         return EventId(str((await self.http.json("PUT", path, body=body))["event_id"]))
+
+    async def _reaction(self, room: RoomId, target: SourceId, user: UserId) -> SourceId:
+        """Find what somebody put under a message: taking it back must never touch the message itself."""
+        base = _room(room).replace("/v3/", "/v1/")
+        path = f"{base}/relations/{quote(target, safe='')}/m.annotation/m.reaction"
+        page = await self.http.json("GET", path, params={"limit": "100"})
+        for raw in page.get("chunk", ()):
+            if raw.get("sender") == user:
+                return SourceId(str(raw["event_id"]))
+        raise PermanentError("there is no reaction to take back")
 
     async def _refuse_plaintext(self, room: RoomId) -> None:
         """Never send clear text into an encrypted room; that a room is encrypted is never forgotten."""

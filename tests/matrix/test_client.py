@@ -2,7 +2,7 @@
 
 import pytest
 
-from fallback.core.events import Message, Origin
+from fallback.core.events import Message, Origin, Reaction
 from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
 from fallback.core.ports import RoomSpec
 from fallback.errors import AuthError, PermanentError, TransientError
@@ -87,3 +87,18 @@ async def test_who_invites_is_told(sides):
     batch = await anext(batches)
     await batches.aclose()
     assert (room, one.user) in batch.invited
+
+
+async def test_a_reaction_taken_back_leaves_the_message_alone(sides):
+    one, _ = sides
+    room = await one.create_room(RoomSpec(name="r"))
+    made = SourceId(await one.send(room, MESSAGE, transaction=DeliveryId("t1")))
+    base = {"chat": ChatId("c"), "origin": Origin.MATRIX, "target": made}
+    await one.send(room, Reaction(**base, id=SourceId("r1"), key="👍"), transaction=DeliveryId("t2"))
+    await one.send(room, Reaction(**base, id=SourceId("r2"), key=""), transaction=DeliveryId("t3"))
+    events = [event async for event in one.history(room)]
+    (message,) = [event for event in events if isinstance(event, Message) and event.id == made]
+    assert message.text == "secret"
+    assert not message.deleted
+    with pytest.raises(PermanentError, match="no reaction"):
+        await one.send(room, Reaction(**base, id=SourceId("r3"), key=""), transaction=DeliveryId("t4"))
