@@ -6,8 +6,6 @@ import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
 from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
 from fallback.bridge.switch import Switch
@@ -16,6 +14,7 @@ from fallback.core.detector import Detector, DetectorConfig
 from fallback.core.events import Canonical, Identity, Message
 from fallback.core.health import Health, State
 from fallback.core.ids import RoomId, SourceId, UserId
+from fallback.core.migration import with_media
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Connector, Homeserver, Portal, Probe, Store, SyncBatch
 from fallback.core.roster import ghost, is_ghost
@@ -184,7 +183,7 @@ class Relay:
         source = await self.homeserver.upload(
             data, mimetype=file.mimetype, filename=file.filename, sender=sender
         )
-        return replace(event, attachment=replace(file, source=source, size=len(data)))
+        return with_media(event, source, len(data))
 
     async def _say_there(self, delivery: Delivery) -> SourceId:
         try:

@@ -24,6 +24,7 @@ from fallback.core.events import (
 from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId, UserId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Portal, Store, TimelineRow
+from fallback.core.routing import MATRIX
 from fallback.text import sanitise
 from fallback.tui.contract import Action, Session
 from fallback.tui.markup import bare
@@ -31,7 +32,6 @@ from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleCh
 from fallback.tui.views import BannerKind, BannerView, GroupView, Hit, PersonView, Presence
 
 __all__ = ["Action", "Session", "StoreSession", "summary"]
-MATRIX = "matrix"
 NEWEST = 12
 """Rows that show a group's last message, where all was seen."""
 TRIED = 5
