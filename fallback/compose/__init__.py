@@ -1,0 +1,26 @@
+"""The composition root: the only package that knows the concrete classes.
+
+Everything heavy is imported where it is used, so that a command pays for what it needs.
+"""
+
+from fallback.compose.accounts import ACCOUNT, Account, account, sign_in
+from fallback.compose.plans import planned
+from fallback.compose.profiles import open_profile, open_store, settings, unlock, unlocked
+from fallback.compose.sides import hosted, managed, matrix, member
+
+__all__ = [
+    "ACCOUNT",
+    "Account",
+    "account",
+    "hosted",
+    "managed",
+    "matrix",
+    "member",
+    "open_profile",
+    "open_store",
+    "planned",
+    "settings",
+    "sign_in",
+    "unlock",
+    "unlocked",
+]
