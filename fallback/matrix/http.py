@@ -1,7 +1,9 @@
 """A small JSON client of the Client-Server API: the token in the header alone, errors as our own."""
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,9 @@ ANSWER_LIMIT = 200_000_000
 LONGEST_WAIT = 3600.0
 """Seconds of a server's wish to wait that we believe."""
 
+Renew = Callable[[], Awaitable[str]]
+"""Gets a new access token, and keeps it before it gives it."""
+
 _BASE = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 
 
@@ -37,18 +42,45 @@ class RefusedError(PermanentError):
         self.status = status
 
 
+class UnknownTokenError(AuthError):
+    """The access token has expired, or was ended.
+
+    Args:
+        soft: the device and its keys live on; the next sign-in is to use them again.
+    """
+
+    def __init__(self, reason: str, *, soft: bool) -> None:
+        super().__init__(
+            f"the homeserver refused the sign-in: {reason}",
+            "Sign in again, this device and its keys are kept: fallback login"
+            if soft
+            else "Sign this profile in again: fallback login",
+        )
+        self.soft = soft
+
+
 class InteractiveAuthError(AuthError):
     """The homeserver wants one more proof of who asks (user-interactive authentication).
 
     Args:
         session: to be sent back with the proof.
         flows: each the stages of one way to go.
+        completed: the stages that are done.
     """
 
-    def __init__(self, session: str, flows: list[list[str]]) -> None:
+    def __init__(self, session: str, flows: list[list[str]], completed: list[str] | None = None) -> None:
         super().__init__("the homeserver wants the account's password again", "Give the password.")
         self.session = session
         self.flows = flows
+        self.completed = completed or []
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back, whatever it is."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
 
 
 class MatrixHttp:
@@ -58,18 +90,26 @@ class MatrixHttp:
         url: base URL of the homeserver, without a path as a rule.
         token: access token of the account; a secret.
         timeout: seconds for one request.
+        renew: called when the token has expired; the request is then made again.
+
+    Attributes:
+        token: the present one.
 
     Raises:
         PermanentError: ``url`` is no address of a homeserver.
     """
 
-    def __init__(self, url: str, token: str = "", *, timeout: float = 60.0) -> None:
+    def __init__(
+        self, url: str, token: str = "", *, timeout: float = 60.0, renew: Renew | None = None
+    ) -> None:
         self.url = url.rstrip("/")
         if not _BASE.fullmatch(self.url):
             raise PermanentError(
                 f"{sanitise_name(url)!r} is no address of a homeserver", "Write it as https://HOST"
             )
-        self._headers = bearer(token)
+        self.token = token
+        self._renew = renew
+        self._renewing = asyncio.Lock()
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
 
@@ -113,6 +153,7 @@ class MatrixHttp:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        mimetype: str = "application/json",
         limit: int = ANSWER_LIMIT,
     ) -> bytes:
         """Ask with raw bytes, and give the answer's; redirects are not followed.
@@ -122,6 +163,54 @@ class MatrixHttp:
 
         Raises:
             TransientError, AuthError, RefusedError: as ``json``.
+        """
+        ask = partial(
+            self.exchange,
+            method,
+            path,
+            data,
+            params=params,
+            headers=headers,
+            mimetype=mimetype,
+            limit=limit,
+        )
+        used = self.token
+        try:
+            return accepted(await ask())
+        except UnknownTokenError:
+            if headers is not None or self._renew is None:
+                raise
+        await self.renew(used)
+        return accepted(await ask())
+
+    async def renew(self, expired: str) -> str:
+        """Get a new access token in place of one that expired, once however many ask; gives the present one.
+
+        Raises:
+            AuthError: it can't be renewed; sign in again.
+            TransientError: the homeserver does not answer.
+        """
+        async with self._renewing:
+            if self.token == expired and self._renew is not None:
+                self.token = await self._renew()
+        return self.token
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        mimetype: str = "application/json",
+        limit: int = ANSWER_LIMIT,
+    ) -> Answer:
+        """Ask once, and give what is answered, be it yes or no.
+
+        Raises:
+            TransientError: unreachable.
+            PermanentError: the answer is larger than ``limit``.
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -133,15 +222,15 @@ class MatrixHttp:
                 method,
                 f"{self.url}{path}{query}",
                 data=data,
-                headers=self._headers if headers is None else headers,
+                headers={
+                    **(bearer(self.token) if headers is None else headers),
+                    "Content-Type": mimetype,
+                },
                 allow_redirects=False,
             ) as response:
-                raw = await _bounded(response, limit)
+                return Answer(response.status, await _bounded(response, limit), response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TransientError(f"the homeserver at {self.url} does not answer") from error
-        if response.status >= 300:
-            raise refusal(response.status, raw, response.headers)
-        return raw
 
     async def upload(
         self,
@@ -162,10 +251,8 @@ class MatrixHttp:
             "/_matrix/media/v3/upload",
             data,
             params={**(params or {}), "filename": filename},
-            headers={
-                **(self._headers if headers is None else headers),
-                "Content-Type": mimetype or "application/octet-stream",
-            },
+            headers=headers,
+            mimetype=mimetype or "application/octet-stream",
         )
         return str(msgspec.json.decode(raw)["content_uri"])
 
@@ -193,8 +280,6 @@ def bearer(token: str) -> dict[str, str]:
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
     if (response.content_length or 0) > limit:
         raise PermanentError(f"the answer is larger than {limit // 1_000_000} MB")
-    if response.content_length is not None:
-        return await response.read()
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
@@ -219,6 +304,19 @@ class _ErrorBody(msgspec.Struct):
     retry_after_ms: float = 0.0
     session: str = ""
     flows: list[_Flow] = []
+    completed: list[str] = []
+    soft_logout: bool = False
+
+
+def accepted(answer: Answer) -> bytes:
+    """Give the body of a success.
+
+    Raises:
+        TransientError, AuthError, RefusedError: it is none.
+    """
+    if answer.status >= 300:
+        raise refusal(answer.status, answer.body, answer.headers)
+    return answer.body
 
 
 def refusal(
@@ -238,7 +336,9 @@ def refusal(
                 f"the homeserver has trouble (HTTP {status})", retry_after=_wait(body, headers)
             )
         case 401 if body.session:
-            return InteractiveAuthError(body.session, [flow.stages for flow in body.flows])
+            return InteractiveAuthError(body.session, [flow.stages for flow in body.flows], body.completed)
+        case 401 if body.errcode == "M_UNKNOWN_TOKEN":
+            return UnknownTokenError(reason, soft=body.soft_logout)
         case 401:
             return AuthError(f"the homeserver refused the sign-in: {reason}", "Sign this profile in again.")
         case 413:
