@@ -177,10 +177,13 @@ class MatrixHttp:
         used = self.token
         try:
             return accepted(await ask())
-        except UnknownTokenError:
+        except UnknownTokenError as expired:
             if headers is not None or self._renew is None:
                 raise
-        await self.renew(used)
+            try:
+                await self.renew(used)
+            except AuthError as refused:
+                raise expired from refused
         return accepted(await ask())
 
     async def renew(self, expired: str) -> str:
