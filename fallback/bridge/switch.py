@@ -12,6 +12,7 @@ from fallback.core.health import Health, State
 from fallback.core.ids import SourceId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Portal, Store
+from fallback.core.rollcall import question
 from fallback.core.routing import MATRIX, delivery_id
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Switch:
         await self.store.put(KEY, msgspec.json.encode(self.outage).decode())
         for portal in await self.store.portals():
             await self._tell(portal, f"outage-{self.outage.since}-gone", announce.gone(health), announce.GONE)
+            await self._ask(portal, self.outage)
         self.ring()
 
     async def _return(self, outage: Outage) -> None:
@@ -96,6 +98,11 @@ class Switch:
         self.outage = None
         await self.store.put(KEY, None)
         self.ring()
+
+    async def _ask(self, portal: Portal, outage: Outage) -> None:
+        """Open the roll-call."""
+        event = question(SourceId(f"outage-{outage.since}-rollcall"), portal.chat, self.clock.now())
+        await self.store.record(portal.id, event, [self._delivery(portal, event, MATRIX)])
 
     async def _tell(self, portal: Portal, name: str, text: str, topic: str) -> None:
         event = Notice(

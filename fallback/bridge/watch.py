@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from fallback.core.detector import Detector
 from fallback.core.health import Health, Sample, State
+from fallback.core.override import Override
 from fallback.core.ports import Clock, Probe
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,11 @@ SPREAD = 0.1
 """Part of an interval by which looks are shifted at random."""
 
 
+async def nobody() -> Override | None:
+    """Say nothing."""
+    return None
+
+
 class Watch:
     """The loop of the outage detector.
 
@@ -26,6 +32,7 @@ class Watch:
     Args:
         on_change: called with each new verdict.
         jitter: gives numbers from 0 to 1.
+        said: gives the last override that a person left; a new one is obeyed at the next judgement.
     """
 
     def __init__(
@@ -36,6 +43,7 @@ class Watch:
         *,
         detector: Detector | None = None,
         jitter: Callable[[], float] = random.random,
+        said: Callable[[], Awaitable[Override | None]] = nobody,
     ) -> None:
         self.probes = list(probes)
         self.clock = clock
@@ -43,6 +51,8 @@ class Watch:
         self.detector = detector or Detector()
         self.latest: dict[str, Sample] = {}
         self._jitter = jitter
+        self._said = said
+        self._obeyed: Override | None = None
 
     @property
     def health(self) -> Health:
@@ -60,8 +70,17 @@ class Watch:
         await self.on_change(health)
         return health
 
+    async def obey(self) -> None:
+        """Follow an override that came since the last look."""
+        said = await self._said()
+        if said is not None and said != self._obeyed:
+            self._obeyed = said
+            await self.override(said.state, said.who, said.why)
+
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled; an override that is still in force is taken up, one that was given back is not."""
+        said = await self._said()
+        self._obeyed = said if said is not None and said.state is None else None
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._judge())
             for probe in self.probes:
@@ -79,6 +98,7 @@ class Watch:
 
     async def _judge(self) -> None:
         while True:
+            await self.obey()
             await self.judge()
             await self.clock.sleep(TICK)
 

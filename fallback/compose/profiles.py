@@ -18,25 +18,28 @@ def settings(profile: Profile) -> Config:
 
 
 @contextlib.asynccontextmanager
-async def open_store(profile: Profile) -> AsyncIterator[Store]:
+async def open_store(profile: Profile, *, shared: bool = False) -> AsyncIterator[Store]:
     """Open the profile's store and hold its lock; asks for the passphrase where nothing else opens the vault.
+
+    Args:
+        shared: beside the process that owns the profile: to read, and to leave facts and events for it.
 
     Raises:
         ProfileBusyError: another process owns the profile.
         AuthError: the vault does not open.
         StoreError: it can't be read.
     """
-    async with open_profile(profile) as (store, _):
+    async with open_profile(profile, shared=shared) as (store, _):
         yield store
 
 
 @contextlib.asynccontextmanager
-async def open_profile(profile: Profile) -> "AsyncIterator[tuple[Store, Vault]]":
+async def open_profile(profile: Profile, *, shared: bool = False) -> "AsyncIterator[tuple[Store, Vault]]":
     """Open the profile's store as ``open_store`` does, and give its vault for the other keys."""
     from fallback.store.sqlite import SqliteStore
 
-    vault = unlock(profile)
-    store = await SqliteStore.open(profile.store_file, vault.subkey("db"), name=profile.name)
+    vault = unlock(profile, shared=shared)
+    store = await SqliteStore.open(profile.store_file, vault.subkey("db"), name=profile.name, shared=shared)
     try:
         yield store, vault
     finally:

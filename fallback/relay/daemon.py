@@ -10,6 +10,7 @@ from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
 from fallback.bridge.switch import Switch
 from fallback.bridge.watch import Watch
+from fallback.core import override
 from fallback.core.detector import Detector, DetectorConfig
 from fallback.core.events import Canonical, Identity, Message
 from fallback.core.health import Health, State
@@ -68,7 +69,7 @@ class Relay:
         self.inbound = InboundProbe(watching, name="ld.inbound")
         own: list[Probe] = [SessionProbe(connector, watching), self.inbound]
         detector = Detector(DetectorConfig(cloud=False))
-        self.watch = Watch([*own, *probes], watching, self.on_health, detector=detector)
+        self.watch = Watch([*own, *probes], watching, self.on_health, detector=detector, said=self._said)
         self.sends = Sends(self.watch.feed, watching)
         self.members = Members(self.watch.feed, watching)
         self.connected_to_homeserver = False
@@ -103,6 +104,9 @@ class Relay:
         """Follow a verdict, whoever gave it."""
         await self.store.log_health(health)
         await self.switch.on_health(health)
+
+    async def _said(self) -> override.Override | None:
+        return override.decode(await self.store.get(override.KEY))
 
     async def _take_up(self) -> None:
         """Go on from an outage that was on when the process ended: its end must be proven again."""

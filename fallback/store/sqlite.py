@@ -35,14 +35,20 @@ _SEARCH = """
 class SqliteStore(SqliteContacts):
     """``core.ports.Store`` on SQLCipher; made by ``open``."""
 
-    def __init__(self, writer: Writer, lock: ProfileLock) -> None:
+    def __init__(self, writer: Writer, lock: ProfileLock | None) -> None:
         self._writer = writer
         self._lock = lock
         self._portals: tuple[Portal, ...] | None = None
 
     @classmethod
     async def open(
-        cls, path: Path, key: bytes | None = None, *, name: str = "", steps: Sequence[Upgrade] | None = None
+        cls,
+        path: Path,
+        key: bytes | None = None,
+        *,
+        name: str = "",
+        steps: Sequence[Upgrade] | None = None,
+        shared: bool = False,
     ) -> Self:
         """Take the profile's lock and open its store, which is made where there is none.
 
@@ -50,6 +56,7 @@ class SqliteStore(SqliteContacts):
             key: 32 bytes; from the key file beside the store where not given.
             name: the profile, for messages; the folder's name where not given.
             steps: the schema, for tests of upgrades.
+            shared: beside the process that owns the profile: to read, and to leave facts and events for it.
 
         Raises:
             ProfileBusyError: another process owns the profile.
@@ -59,21 +66,23 @@ class SqliteStore(SqliteContacts):
         lock: list[ProfileLock] = []
 
         def start() -> Connection:
-            lock.append(ProfileLock(path.with_suffix(".lock"), name or path.parent.name))
+            if not shared:
+                lock.append(ProfileLock(path.with_suffix(".lock"), name or path.parent.name))
             try:
                 return connect(
                     path, keys.load_or_make(path) if key is None else key, list(steps or upgrades())
                 )
             except BaseException:
-                lock[0].release()
+                for one in lock:
+                    one.release()
                 raise
 
         await writer.open(start)
-        return cls(writer, lock[0])
+        return cls(writer, lock[0] if lock else None)
 
     async def close(self) -> None:
         """Commit what waits, close the file and free the lock."""
-        await self._writer.close(self._lock.release)
+        await self._writer.close(self._lock.release if self._lock else lambda: None)
 
     async def save_portal(self, portal: Portal) -> None:
         """Add or replace a portal."""

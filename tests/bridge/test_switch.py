@@ -54,7 +54,8 @@ async def said(store, target):
         from fallback.core.outbox import Sent
 
         for delivery in due:
-            taken.append(delivery.event.text)
+            poll = getattr(delivery.event, "poll", None)
+            taken.append(poll.question if poll else delivery.event.text)
             await store.settle(delivery, Sent(SourceId(delivery.id)), now=2**53)
     return taken
 
@@ -63,7 +64,8 @@ async def test_down_tells_each_room_once_and_holds_the_lane(store, switch):
     await switch.on_health(DOWN)
     await switch.on_health(DOWN)
     assert switch.holding()
-    (notice,) = await said(store, MATRIX)
+    notice, rollcall = await said(store, MATRIX)
+    assert "Who is here?" in rollcall
     assert "WhatsApp is down" in notice
     assert "واتساب متوقف" in notice
     assert "nothing of Meta answers" in notice
@@ -96,7 +98,7 @@ async def test_an_outage_survives_a_restart(store, switch, clock):
     await again.load()
     assert again.holding()
     await again.on_health(DOWN)
-    assert len(await said(store, MATRIX)) == 1
+    assert len(await said(store, MATRIX)) == 2
 
 
 @pytest.mark.parametrize("state", [State.DEGRADED, State.UNKNOWN])
