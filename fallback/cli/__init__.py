@@ -16,6 +16,7 @@ COMMANDS = {
     "homeserver": "Run the managed homeserver of this profile.",
     "inspect": "Say what a WhatsApp export holds.",
     "login": "Sign this profile in to a Matrix account.",
+    "logout": "Sign this profile out and delete its device.",
     "migrate": "Turn a WhatsApp export into a Matrix room.",
     "relay": "Keep WhatsApp groups and their rooms in step (daemon).",
     "status": "Show the profile's groups and what waits to be sent.",
