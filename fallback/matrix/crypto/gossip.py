@@ -48,6 +48,10 @@ class Gossip:
                 "PUT", f"/_matrix/client/v3/sendToDevice/{REQUEST}/{uuid4()}", body=body
             )
 
+    def hold(self, secrets: Mapping[str, bytes]) -> None:
+        """Give these, by name, to verified devices that ask."""
+        self._secrets = dict(secrets)
+
     def seeds(self) -> dict[str, bytes]:
         """Give what came of the cross-signing keys, for ``CrossSigningKeys.matching``."""
         return {usage: self.received[name] for usage, name in SECRETS.items() if name in self.received}

@@ -56,8 +56,12 @@ class Verifier:
         """List requests that nobody answered yet."""
         return [flow for flow in self.flows.values() if flow.stage is Stage.REQUESTED and not flow.ours]
 
-    async def request(self, user: str, device: str) -> Flow:
-        """Ask one device."""
+    def hold(self, keys: CrossSigningKeys) -> None:
+        """Sign with these from now on what is proven."""
+        self._keys = keys
+
+    async def request(self, user: str, device: str = "") -> Flow:
+        """Ask one device, or all of a user's: the first one that answers is the other side."""
         flow = self._flow(user, secrets.token_urlsafe(16), their_device=device)
         content = {"from_device": flow.device, "methods": [METHOD], "timestamp": self._now()}
         await self._send(flow, [("request", {**content, "transaction_id": flow.transaction})])
@@ -172,7 +176,7 @@ class Verifier:
                     raise TransientError("the homeserver refused a step of the verification")
             else:
                 path = f"/_matrix/client/v3/sendToDevice/{PREFIX}{kind}/{uuid4()}"
-                body = {"messages": {flow.other: {flow.their_device: content}}}
+                body = {"messages": {flow.other: {flow.their_device or "*": content}}}
                 await self._client.http.json("PUT", path, body=body)
 
     async def _finish(self, flow: Flow) -> None:
