@@ -59,7 +59,7 @@ _BY_SUFFIX: Final = {
 }  # fmt: skip
 
 
-class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+class Body(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A body understood.
 
     Args:
@@ -355,9 +355,14 @@ def known_edited(text: str) -> str | None:
     """Give a text without its "edited" marker; ``None`` where it has none of a known wording."""
     text = text.rstrip()
     at = text.rfind("<", max(0, len(text) - 80))
-    if at > 0 and text[at - 1] in " \n\u200e\u200f" and fold(text[at:]) in words("edited"):
+    if at > 0 and text[at - 1] in " \n\u200e\u200f" and _says_edited(text[at:]):
         return text[:at].rstrip("\u200e\u200f").rstrip(" \n")
     return None
+
+
+@functools.lru_cache(256)
+def _says_edited(marker: str) -> bool:
+    return fold(marker) in words("edited")
 
 
 def take_edited(text: str, extra: frozenset[str] = frozenset()) -> tuple[str, bool]:

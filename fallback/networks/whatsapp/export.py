@@ -5,6 +5,8 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
+from itertools import accumulate, chain
+from operator import sub
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +22,7 @@ from fallback.networks.whatsapp.convert import Converter
 from fallback.networks.whatsapp.order import DateOrder
 from fallback.networks.whatsapp.people import identify
 from fallback.networks.whatsapp.reader import Reader
-from fallback.networks.whatsapp.record import Record
+from fallback.networks.whatsapp.record import Record, Slice
 from fallback.networks.whatsapp.state import GroupState
 from fallback.networks.whatsapp.survey import Problem
 from fallback.networks.whatsapp.systems import YOU
@@ -50,6 +52,25 @@ class Totals(msgspec.Struct):
     first: int = 0
     last: int = 0
     records: int = 0
+
+    def time(self, stamps: list[int], latest: int) -> int:
+        """Take the next moments into account.
+
+        Args:
+            latest: the latest moment before them.
+
+        Returns:
+            The latest moment so far.
+        """
+        if not self.records:
+            self.first = latest = stamps[0]
+        self.records += len(stamps)
+        self.last = stamps[-1]
+        # only where one moment is far beyond the one before it can it be far beyond all before it
+        if max(map(sub, stamps, chain((latest,), stamps))) > _GAP:
+            before = accumulate(stamps, max, initial=latest)
+            self.gaps += [(a, b) for a, b in zip(before, stamps, strict=False) if b - a > _GAP]
+        return max(latest, *stamps)
 
 
 class Export:
@@ -175,21 +196,30 @@ class Export:
         """Read the whole file once for its totals and its group."""
         totals, state, mine = Totals(), GroupState(), Counter[str]()
         latest = 0
-        for record in self._reader.records():
-            totals.records += 1
-            if totals.records == 1:
-                totals.first = record.stamp
-            elif record.stamp - latest > _GAP:
-                totals.gaps.append((latest, record.stamp))
-            latest = max(latest, record.stamp)
-            totals.last = record.stamp
+        for part in self._reader.slices():
+            latest = totals.time(part.stamps, latest)
+            totals.people.update(name for name in part.names if name is not None)
+            totals.kinds.update(text=len(part.names) - len(part.special))
+            self._walk_special(part, totals, state, mine)
+        totals.kinds = +totals.kinds
+        if not self._me and mine:
+            self._me = mine.most_common(1)[0][0]
+        name = state.renamed or self._reader.survey.group_label or state.created or self.text.title
+        chat = self._chat or ChatId("export:" + _hash(name.casefold().encode() or self._reader.survey.first))
+        self._totals = totals
+        self._group = state.group(chat, sanitise_name(name), list(totals.people), self._me)
+
+    def _walk_special(self, part: Slice, totals: Totals, state: GroupState, mine: Counter[str]) -> None:
+        """Count what the app wrote; who only talked between two system lines is looked at together."""
+        spoken = 0
+        for place, record in part.special.items():
             totals.kinds[record.kind] += 1
             if record.system is not None:
+                state.spoke(part.names[spoken:place])
+                spoken = place
                 totals.systems[record.system.kind] += 1
                 state.apply(record.system)
                 continue
-            totals.people[record.label or ""] += 1
-            state.spoke(record.label or "")
             body = record.special
             if body is None:
                 continue
@@ -201,12 +231,7 @@ class Export:
                 else:
                     totals.missing.append(body.attachment)
             totals.omitted += body.omitted
-        if not self._me and mine:
-            self._me = mine.most_common(1)[0][0]
-        name = state.renamed or self._reader.survey.group_label or state.created or self.text.title
-        chat = self._chat or ChatId("export:" + _hash(name.casefold().encode() or self._reader.survey.first))
-        self._totals = totals
-        self._group = state.group(chat, sanitise_name(name), list(totals.people), self._me)
+        state.spoke(part.names[spoken:])
 
 
 class Events:

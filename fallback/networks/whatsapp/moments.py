@@ -52,6 +52,7 @@ def fields(raw: bytes) -> tuple[tuple[int, int, int], int]:
     return (numbers[0], numbers[1], numbers[2]), year
 
 
+@functools.lru_cache(1 << 14)
 def to_day(numbers: tuple[int, int, int], order: str, this_year: int) -> int:
     """Give the day since 1970 of three date fields, or -1 where there is no such day."""
     at = _PLACES[order]
@@ -159,22 +160,24 @@ class Clock:
     def read(self, times: AbstractSet[bytes]) -> bool:
         """Read times into ``known``, -1 for what is none, and say whether all exist."""
         known, ends = self.known, self._ends
-        for time in times:
-            if time in known:
-                continue
+        for time in times - known.keys():
             start, _, end = time.rpartition(b":")
-            last, starts = ends.get(end) or self._end(end)
-            before = starts.get(start)
-            if before is None:
-                seconds = self._whole(time)
-                if last >= 0 and seconds >= 0 and start:
-                    starts[start] = seconds - last
-            else:
-                seconds = before + last
-            known[time] = seconds
-            if seconds < 0:
-                self._wrong.add(time)
+            try:
+                last, starts = ends[end]
+                known[time] = starts[start] + last
+            except KeyError:
+                known[time] = self._new(time, start, end)
         return self._wrong.isdisjoint(times)
+
+    def _new(self, time: bytes, start: bytes, end: bytes) -> int:
+        """Read a time whose start or end is new, and remember both."""
+        last, starts = self._ends.get(end) or self._end(end)
+        seconds = self._whole(time)
+        if seconds < 0:
+            self._wrong.add(time)
+        elif last >= 0 and start:
+            starts[start] = seconds - last
+        return seconds
 
     def _end(self, end: bytes) -> tuple[int, dict[bytes, int]]:
         """Read the last two digits, and find what stood before the same word ("05 PM")."""

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import groupby, pairwise
+from collections.abc import Iterator
+from itertools import chain, pairwise
 from typing import Final
 
 import msgspec
@@ -41,14 +41,12 @@ class Dates:
         self.runs: list[Numbers] = []
         self._last = b""
 
-    def feed(self, dates: Iterable[bytes]) -> None:
+    def feed(self, dates: list[bytes]) -> None:
         """Add the dates of the next records."""
-        dates = list(dates)
         self.counts.update(dates)
-        for text, _ in groupby(dates):
-            if text != self._last and len(self.runs) < _MAX_RUNS:
-                self.runs.append(fields(text)[0])
-                self._last = text
+        new = [text for text, before in zip(dates, chain((self._last,), dates), strict=False) if text != before]
+        self.runs += [fields(text)[0] for text in new[: _MAX_RUNS - len(self.runs)]]
+        self._last = dates[-1]
 
 
 def decide(

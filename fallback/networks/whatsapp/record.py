@@ -37,3 +37,39 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     def kind(self) -> str:
         """Name the kind in the words of the reports."""
         return self.special.kind if self.special is not None else "text"
+
+
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """Records that follow each other, column by column.
+
+    Args:
+        names: who wrote; ``None`` for a system line.
+        bodies: as they stand in the file.
+        special: place -> the record, where the app may have written it.
+        foreign: line ends inside a body may be ``\\r\\n``.
+    """
+
+    stamps: list[int]
+    names: list[str | None]
+    bodies: list[bytes]
+    special: dict[int, Record]
+    foreign: bool
+
+    def records(self) -> list[Record]:
+        """Make the records; what is no UTF-8 is replaced, line ends become ``\\n``."""
+        try:
+            texts = list(map(bytes.decode, self.bodies))
+        except UnicodeDecodeError:
+            texts = [body.decode("utf-8", "replace") for body in self.bodies]
+        if self.foreign:
+            texts = [text.replace("\r\n", "\n") for text in texts]
+        made = list(map(Record, self.stamps, self.names, texts))
+        for place, record in self.special.items():
+            made[place] = record
+        return made
+
+
+def decode(body: bytes, *, foreign: bool) -> str:
+    """Decode one body as ``Slice.records`` decodes them all."""
+    text = body.decode("utf-8", "replace")
+    return text.replace("\r\n", "\n") if foreign else text

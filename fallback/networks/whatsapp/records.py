@@ -201,12 +201,6 @@ def _checked(part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool])
     return preface, batch
 
 
-def decode(batch: Batch, terminator: bytes) -> list[str]:
-    """Decode a batch's bodies; what is no UTF-8 is replaced, line ends become ``\\n``."""
-    try:
-        texts = list(map(bytes.decode, batch.bodies))
-    except UnicodeDecodeError:
-        texts = [body.decode("utf-8", "replace") for body in batch.bodies]
-    if batch.source.count(b"\r\n") > (len(texts) if terminator == b"\r\n" else 0):
-        return [text.replace("\r\n", "\n") for text in texts]
-    return texts
+def foreign_ends(batch: Batch, terminator: bytes) -> bool:
+    """Say whether line ends inside a batch's bodies may be ``\\r\\n``."""
+    return batch.source.count(b"\r\n") > (len(batch.bodies) if terminator == b"\r\n" else 0)

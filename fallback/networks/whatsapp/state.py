@@ -13,7 +13,7 @@ class GroupState:
         self.created = ""
         self.renamed = ""
         self._members: dict[str, None] = {}
-        self._gone: set[str] = set()
+        self._gone: set[str | None] = set()
         self._admins: dict[str, None] = {}
         self._announce = False
         self._timer = 0
@@ -48,9 +48,10 @@ class GroupState:
             case _:
                 return
 
-    def spoke(self, label: str) -> None:
-        """Count somebody who left and writes again as back."""
-        if label in self._gone:
+    def spoke(self, labels: list[str | None]) -> None:
+        """Count those who left and write again as back."""
+        back = self._gone.intersection(labels)
+        for label in sorted(back, key=labels.index):
             self._enter(label)
 
     def _enter(self, name: str) -> None:

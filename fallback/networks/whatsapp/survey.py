@@ -172,11 +172,9 @@ def look(source: Source, date_order: str | None) -> Survey:
 
 def _misses(batch: Batch, source: Source) -> bool:
     """Say whether a body holds a header that only the loose pattern reads."""
-    for body in batch.bodies:
-        match = source.layout.loose.search(body) if _NEWLINE in body else None
-        if match is not None and source.valid(match["date"], match["time"]):
-            return True
-    return False
+    several = b"\0".join([body for body in batch.bodies if _NEWLINE in body])
+    found = source.layout.loose.finditer(several)
+    return any(source.valid(match["date"], match["time"]) for match in found)
 
 
 def _decide(dates: Dates, source: Source, survey: Survey) -> DateOrder:
