@@ -100,7 +100,11 @@ async def enter(store: Store, url: str, way: "Way", *, user: UserId | None = Non
             await _take_back(http, stop.session, kept, device)
             raise
         try:
-            _refuse_another(user or owner, session.user)
+            if session.user != (user or owner or session.user):
+                raise AuthError(
+                    f"{session.user} signed in, not {user or owner}",
+                    "Choose that account, or another --profile.",
+                )
             return await _keep(store, _account(http.url, session))
         except BaseException:
             await _take_back(http, session, kept, device)

@@ -74,6 +74,7 @@ class OAuthHomeserver(_Served):
 
     Attributes:
         answers: what the next requests for a device code's tokens get, oldest first; then they succeed.
+        interval: seconds between two questions of a client.
         devices: that are signed in, with their access token.
         asked: the path and form of all that came, for a test to look at.
     """
@@ -82,6 +83,7 @@ class OAuthHomeserver(_Served):
         super().__init__()
         self.user = user
         self.answers = list(answers)
+        self.interval = 5
         self.devices: dict[str, str] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self._clients: set[str] = set()
@@ -143,7 +145,7 @@ class OAuthHomeserver(_Served):
             "user_code": "WDJB-MJHT",
             "verification_uri": f"{self.url}/link",
             "expires_in": 300,
-            "interval": 5,
+            "interval": self.interval,
         }
         return web.json_response(answer)
 

@@ -126,14 +126,14 @@ async def well_known(base: str) -> str | None:
 def _host(user: str) -> str:
     """Give the host of a Matrix id or a server's name, without the port."""
     server = user.partition(":")[2] if user.startswith("@") else user
-    parts = urlsplit(f"//{server}")
     try:
-        valid = parts.netloc == server and parts.hostname and "@" not in server and parts.port != 0
+        parts = urlsplit(f"//{server}")
+        valid = parts.netloc == server and "@" not in server and parts.port != 0
+        host = parts.hostname if valid else ""
     except ValueError:
-        valid = False
-    if not valid or any(character.isspace() for character in server):
+        host = ""
+    if not host or any(character.isspace() for character in server):
         raise UsageError(f"{sanitise_name(user)!r} is no Matrix id", "Write it whole: @name:server")
-    host = parts.hostname or ""
     return f"[{host}]" if ":" in host else host
 
 

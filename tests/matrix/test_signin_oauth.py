@@ -1,0 +1,183 @@
+"""OAuth 2.0 against the stand-in that ships: the grants, their errors, the browser's answer."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from fallback.errors import AuthError, PermanentError
+from fallback.matrix.http import MatrixHttp, UnknownTokenError
+from fallback.matrix.signin import GrantError, browser, device_code, discover, end, renew
+from fallback.matrix.signin.listener import Listener
+from fallback.simulator.identity import OAuthHomeserver
+
+USER = "@sara:example.org"
+DEVICE = "FALLBACK0123456789"
+
+
+class Eager:
+    """A clock whose sleeps are over at once."""
+
+    def __init__(self):
+        self.slept = []
+
+    def now(self):
+        return int(self.monotonic() * 1000)
+
+    def monotonic(self):
+        return float(sum(self.slept))
+
+    async def sleep(self, seconds):
+        self.slept.append(seconds)
+
+
+def visitor(group, seen):
+    """Be a person whose browser follows all redirects."""
+
+    async def browse(address):
+        async with aiohttp.ClientSession() as session, session.get(address) as response:
+            seen.append((address, response.status))
+
+    return lambda visit: group.create_task(browse(visit.address))
+
+
+async def by_code(server, seen=None, clock=None):
+    offered = await discover("", server.url)
+    http = MatrixHttp(server.url)
+    try:
+        tell = (seen if seen is not None else []).append
+        return await device_code(offered.oauth, tell, clock or Eager())(http, DEVICE)
+    finally:
+        await http.close()
+
+
+async def test_a_device_code_signs_in_once_the_person_said_yes():
+    async with OAuthHomeserver(USER, "authorization_pending", "slow_down", "authorization_pending") as server:
+        seen, clock = [], Eager()
+        session = await by_code(server, seen, clock)
+        (visit,) = seen
+        assert (visit.address, visit.code, visit.here) == (f"{server.url}/link", "WDJB-MJHT", False)
+        assert (session.user, session.device, session.token) == (USER, DEVICE, server.devices[DEVICE])
+        assert clock.slept == [5, 5, 10, 10]
+        (_, about), (_, asked) = server.asked[:2]
+        assert about["token_endpoint_auth_method"] == "none"
+        assert about["redirect_uris"] == ["http://127.0.0.1/callback"]
+        assert asked["scope"] == f"urn:matrix:client:api:* urn:matrix:client:device:{DEVICE}"
+        assert session.token not in repr(session)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [("access_denied", "declined"), ("expired_token", "expired"), ("invalid_grant", "invalid_grant")],
+)
+async def test_a_no_of_the_authorization_server_is_told(error, says):
+    async with OAuthHomeserver(USER, "authorization_pending", error) as server:
+        with pytest.raises(GrantError, match=says):
+            await by_code(server)
+        assert not server.devices
+
+
+async def test_a_code_that_nobody_used_expires():
+    async with OAuthHomeserver(USER, *["authorization_pending"] * 100) as server:
+        clock = Eager()
+        with pytest.raises(GrantError, match="expired"):
+            await by_code(server, clock=clock)
+    assert sum(clock.slept) == 300
+
+
+async def test_the_browser_signs_in_with_pkce():
+    async with OAuthHomeserver(USER) as server, asyncio.TaskGroup() as group:
+        offered, seen, http = await discover("", server.url), [], MatrixHttp(server.url)
+        session = await browser(offered.oauth, visitor(group, seen))(http, DEVICE)
+        await http.close()
+        assert session.token == server.devices[DEVICE]
+        assert "code_challenge_method=S256" in str(seen) or not seen
+
+
+async def test_an_answer_with_another_state_is_not_used():
+    async with OAuthHomeserver(USER) as server, asyncio.TaskGroup() as group:
+        offered, http = await discover("", server.url), MatrixHttp(server.url)
+        visit = visitor(group, [])
+
+        def tamper(one):
+            visit(type(one)(one.address.replace("state=", "state=x")))
+
+        with pytest.raises(AuthError, match="another sign-in"):
+            await browser(offered.oauth, tamper)(http, DEVICE)
+        await http.close()
+        assert not server.devices
+
+
+async def test_refresh_and_revocation():
+    async with OAuthHomeserver(USER) as server:
+        session = await by_code(server)
+        http = MatrixHttp(server.url)
+        fresh = await renew(http, session)
+        assert fresh.token == server.devices[DEVICE] != session.token
+        assert fresh.refresh_token != session.refresh_token
+        with pytest.raises(GrantError):
+            await renew(http, session)
+        await end(http, fresh)
+        assert not server.devices
+        await http.close()
+
+
+async def test_requests_that_meet_an_expired_token_renew_it_once_and_are_made_again():
+    async with OAuthHomeserver(USER) as server:
+        session = await by_code(server)
+        plain, calls = MatrixHttp(server.url), 0
+
+        async def renewed():
+            nonlocal session, calls
+            calls += 1
+            session = await renew(plain, session)
+            return session.token
+
+        http = MatrixHttp(server.url, session.token, renew=renewed)
+        for expiry in (1, 2):
+            server.expire()
+            path = "/_matrix/client/v3/account/whoami"
+            answers = await asyncio.gather(*(http.json("GET", path) for _ in range(20)))
+            assert all(answer["device_id"] == DEVICE for answer in answers)
+            assert calls == expiry
+        server.devices.clear()
+        with pytest.raises(UnknownTokenError) as raised:
+            await http.json("GET", path)
+        assert not raised.value.soft
+        await asyncio.gather(http.close(), plain.close())
+
+
+async def test_a_server_without_registration_is_told():
+    async with OAuthHomeserver(USER) as server:
+        offered, http = await discover("", server.url), MatrixHttp(server.url)
+        shut = type(offered.oauth)(offered.oauth.issuer, offered.oauth.token_endpoint)
+        with pytest.raises(PermanentError, match="no new programs"):
+            await device_code(shut, print, Eager())(http, DEVICE)
+        await http.close()
+
+
+async def get(address):
+    async with aiohttp.ClientSession() as session, session.get(address) as response:
+        return response.status
+
+
+async def test_the_listener_takes_one_answer_at_its_own_path_on_loopback_alone(caplog):
+    async with Listener("loginToken") as one, Listener("loginToken") as other:
+        assert one.address.startswith("http://127.0.0.1:")
+        assert one.address.split("/")[3] != other.address.split("/")[3]
+        root = one.address.rsplit("/", 1)[0]
+        assert await get(f"{root}/?loginToken=evil") == 404
+        assert await get(one.address) == 400
+        assert await get(f"{one.address}?loginToken=first") == 200
+        assert await get(f"{one.address}?loginToken=second") == 410
+        assert (await one.answer())["loginToken"] == "first"
+        with pytest.raises(AuthError, match="in time"):
+            await other.answer(0)
+    assert "first" not in caplog.text
+
+
+async def test_a_refusal_in_the_browser_is_told():
+    async with Listener("code", state="s") as listener:
+        await get(f"{listener.address}?error=access_denied&state=s")
+        with pytest.raises(AuthError, match="refused in the browser"):
+            await listener.answer()
