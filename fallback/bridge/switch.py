@@ -25,6 +25,12 @@ class Outage(msgspec.Struct, frozen=True):
     since: int
 
 
+async def outage(store: Store) -> Outage | None:
+    """Give the outage that is going on."""
+    kept = await store.get(KEY)
+    return msgspec.json.decode(kept, type=Outage) if kept else None
+
+
 class Switch:
     """Takes all portals of a connector over to Matrix and back.
 
@@ -53,8 +59,7 @@ class Switch:
 
     async def load(self) -> None:
         """Take up an outage that was going on when the process ended."""
-        kept = await self.store.get(KEY)
-        self.outage = msgspec.json.decode(kept, type=Outage) if kept else None
+        self.outage = await outage(self.store)
 
     def holding(self) -> bool:
         """Tell whether messages to the remote side wait."""

@@ -20,6 +20,9 @@ COMMANDS = {
     "migrate": "Turn a WhatsApp export into a Matrix room.",
     "relay": "Keep WhatsApp groups and their rooms in step (daemon).",
     "status": "Show the profile's groups and what waits to be sent.",
+    "ready": "Show who could be reached if WhatsApp went down now.",
+    "rollcall": "Show who has been reached since the outage began.",
+    "switch": "Move the team by hand, or let the detector decide.",
     "vault": "Lock the profile's keys; back up and restore.",
 }
 """Name and one line of help; the module of the same name holds ``command``."""

@@ -1,10 +1,12 @@
 import asyncio
+import contextlib
 
 import pytest
 
 from fallback.bridge.watch import Watch
 from fallback.clock import VirtualClock
 from fallback.core.health import Sample, State
+from fallback.core.override import Override
 from fallback.probes.members import Members
 from tests.core.world import BAD, CONTROLS, GOOD, LINKED, OTHERS, SERVICE
 
@@ -115,3 +117,35 @@ async def test_the_newest_sample_of_each_probe_is_at_hand(watched):
     await watched.pass_time(130)
     assert set(watched.watch.latest) == set(watched.probes)
     assert watched.watch.latest["ld.state"].outcome == "connected"
+
+
+async def test_what_a_person_says_is_obeyed_once_and_outlasts_a_restart():
+    clock, told, left = VirtualClock(), [], []
+
+    async def said():
+        return left[-1] if left else None
+
+    async def tell(health):
+        told.append(health)
+
+    @contextlib.asynccontextmanager
+    async def watching():
+        task = asyncio.create_task(Watch([], clock, tell, said=said).run())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async with watching():
+        left.append(Override(State.DOWN, "Sara", "calls fail", 1))
+        await clock.advance(20)
+    assert [(one.state, one.why) for one in told] == [(State.DOWN, "Set by Sara: calls fail.")]
+    async with watching():
+        await clock.advance(20)
+        left.append(Override(None, "Sara", at=2))
+        await clock.advance(20)
+    assert [one.why for one in told[1:3]] == ["Set by Sara: calls fail.", "Sara handed over to the detector."]
+    before = len(told)
+    async with watching():
+        await clock.advance(20)
+    assert not any("Sara" in one.why for one in told[before:])
