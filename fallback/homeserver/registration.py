@@ -5,6 +5,9 @@ from typing import Any
 
 from fallback.homeserver.layout import SENDER
 
+APPSERVICE = "fallback"
+"""The registration's id."""
+
 
 def registration(as_token: str, hs_token: str, server_name: str, *, prefix: str = "wa_") -> dict[str, Any]:
     """Give the registration as Synapse reads it (JSON is YAML).
@@ -13,7 +16,7 @@ def registration(as_token: str, hs_token: str, server_name: str, *, prefix: str 
         prefix: what the localpart of every ghost begins with; nobody else may take such a name.
     """
     return {
-        "id": "fallback",
+        "id": APPSERVICE,
         "url": None,  # we read with /sync; nothing is pushed to us
         "as_token": as_token,
         "hs_token": hs_token,

@@ -4,6 +4,7 @@ from typing import Any
 
 from fallback.homeserver.keys import Keys
 from fallback.homeserver.layout import Layout
+from fallback.homeserver.registration import APPSERVICE
 
 MAX_UPLOAD = "100M"
 _GENEROUS = {"per_second": 1000, "burst_count": 10000}
@@ -29,6 +30,9 @@ def settings(server_name: str, port: int, layout: Layout, keys: Keys) -> dict[st
         "database": {"name": "sqlite3", "args": {"database": str(layout.database)}},
         "log_config": str(layout.log_config),
         "app_service_config_files": [str(layout.registration)],
+        "modules": [
+            {"module": "fallback.homeserver.history.HistoryModule", "config": {"appservice": APPSERVICE}}
+        ],
         "signing_key_path": str(keys.path("signing")),
         "macaroon_secret_key_path": str(keys.path("macaroon")),
         "registration_shared_secret_path": str(keys.path("registration")),

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from fallback.matrix.http import MatrixHttp, RefusedError, bearer
+import msgspec
+
+from fallback.matrix.http import Answer, MatrixHttp, RefusedError, bearer
 
 DEVICE = "FALLBACK"
 """The ghosts' device; a send that names one is recognised when it is repeated, even after a restart."""
@@ -175,6 +177,15 @@ class Appservice:
     async def close(self) -> None:
         """Free the connections of ``http``."""
         await self.http.close()
+
+    async def exchange(self, method: str, path: str, body: object = None) -> Answer:
+        """Ask once with the appservice's token, and give what is answered, be it yes or no.
+
+        Raises:
+            TransientError: unreachable.
+        """
+        data = None if body is None else msgspec.json.encode(body)
+        return await self.http.exchange(method, path, data, headers=self._headers)
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
         return await self.http.json(method, _V3 + path, body=body, headers=self._headers)
