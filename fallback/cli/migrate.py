@@ -1,6 +1,9 @@
 """``fallback migrate``: an export becomes a room."""
 
 import asyncio
+import contextlib
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +12,12 @@ import click
 from fallback.cli.output import data, emit_json, progress, say
 
 if TYPE_CHECKING:
+    from fallback.core.contact_book import Book
+    from fallback.core.contact_files import Reading
     from fallback.core.events import Canonical
+    from fallback.core.ids import UserId
     from fallback.core.migration import Plan, Verification
-    from fallback.core.ports import Portal
+    from fallback.core.ports import Homeserver, Portal, Store
     from fallback.paths import Profile
 
 
@@ -35,16 +41,33 @@ if TYPE_CHECKING:
     help="Invite somebody when the history is in; repeatable.",
 )
 @click.option("--me", help="The name of the person who exported.")
+@click.option(
+    "--team",
+    type=click.Path(path_type=Path),
+    help="A vCard or CSV file of people to know beside the contacts; it is not kept.",
+)
+@click.option(
+    "--plan-out", type=click.Path(path_type=Path), help="Write the plan to a file for editing, and stop."
+)
+@click.option(
+    "--apply",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    help="Do what a plan file says, as --plan-out wrote it.",
+)
 @click.pass_obj
 def command(profile: str, /, export: Path, **options: Any) -> None:
     """Turn a WhatsApp export into a Matrix room.
 
     The room is made on the managed homeserver of this profile, one ghost per person, each message with its own
-    sender and time.  It can be stopped and run again at any time: nothing is sent twice.
+    sender and time.  People whom the contacts know are invited when the history is in.  It can be stopped and
+    run again at any time: nothing is sent twice.
 
     \b
     Examples:
       fallback migrate "WhatsApp Chat with Newsroom.zip" --plan
+      fallback migrate chat.zip --team staff.csv --plan-out plan.toml
+      fallback migrate chat.zip --apply plan.toml
       fallback migrate chat.zip --timezone Asia/Amman --yes
       fallback migrate chat.zip --json --yes > report.json
       fallback migrate chat.zip --invite @sara:fallback.local
@@ -65,10 +88,13 @@ async def _migrate(
     timezone: str | None,
     me: str | None,
     invite: tuple[str, ...],
+    team: Path | None,
+    plan_out: Path | None,
+    plan_file: Path | None,
 ) -> None:
     from fallback import compose
-    from fallback.cli.plan import describe, result
-    from fallback.errors import FallbackError
+    from fallback.cli.plan import as_object, describe, result
+    from fallback.errors import FallbackError, UsageError
     from fallback.networks.whatsapp.export import read_export
     from fallback.paths import Profile
 
@@ -80,19 +106,35 @@ async def _migrate(
     )
     events = list(export.events)
     plan = compose.planned(export, events, config.homeserver.server_name)
-    if only_plan or dry_run:
-        _show(plan, events if dry_run else [], as_json=as_json)
-        return
-    for line in describe(plan):
-        say(line)
-    if not (yes or resume or as_json) and not click.confirm("Do this?", err=True):
-        say("nothing was changed")
-        return
-    portal, check = await _apply(where, path, plan, events, invite)
+    looking = only_plan or dry_run or plan_out is not None
+    async with contextlib.AsyncExitStack() as stack:
+        store: Store | None = None
+        if where.store_file.exists():
+            store = await stack.enter_async_context(compose.open_store(where, shared=looking))
+        reading = _team(team, config.whatsapp.region) if team else None
+        contacts = await store.contacts() if store else []
+        plan, book = compose.with_people(plan, contacts, reading)
+        plan = _edited(plan, plan_file) if plan_file else plan
+        if plan_out:
+            _write(plan, plan_out)
+        if looking:
+            _show(plan, events if dry_run else [], as_json=as_json)
+            return
+        for line in describe(plan):
+            say(line)
+        if not (yes or resume or as_json):
+            plan = _asked(plan, book)
+            if not click.confirm("Do this?", err=True):
+                say("nothing was changed")
+                return
+        if plan.room.encrypted:
+            raise UsageError("history can't be brought into an encrypted room yet", "Set encrypted = false.")
+        if store is None:
+            store = await stack.enter_async_context(compose.open_store(where))
+        portal, check, refused = await _apply(where, store, path, plan, events, invite=invite)
     if as_json:
-        emit_json(
-            {"plan": plan, "room": portal.room, "verification": check, "differences": check.differences}
-        )
+        found = {"room": portal.room, "verification": check, "differences": check.differences}
+        emit_json(as_object(plan) | found | {"not_invited": refused})
     else:
         data(f"room: {portal.room}")
         data(result(check))
@@ -102,17 +144,82 @@ async def _migrate(
         )
 
 
+def _team(file: Path, region: str) -> "Reading":
+    from fallback.core.contact_files import SIZE_LIMIT
+    from fallback.core.contact_plan import read_contacts
+    from fallback.errors import ParseError
+
+    try:
+        with file.open("rb") as opened:
+            return read_contacts(opened.read(SIZE_LIMIT + 1), region)
+    except OSError as error:
+        raise ParseError(f"{file} can't be read: {error.strerror}", "Name a file that is there.") from error
+
+
+def _edited(plan: "Plan", file: Path) -> "Plan":
+    from fallback.core.plan_file import edited
+    from fallback.errors import UsageError
+
+    try:
+        return edited(plan, file.read_text("utf-8"), file.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} can't be read: {error}", "Name a plan as --plan-out wrote it.") from error
+
+
+def _write(plan: "Plan", file: Path) -> None:
+    """Write a plan for its owner alone; a file that is there stays."""
+    from fallback.core.plan_file import write
+    from fallback.errors import UsageError
+
+    try:
+        with os.fdopen(
+            os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as out:
+            out.write(write(plan))
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror}", "Name another file.") from error
+    say(f"the plan is in {file}; edit it, then: --apply {file.name}")
+
+
+def _asked(plan: "Plan", book: "Book") -> "Plan":
+    """Ask who the doubtful are, where a person is there to answer."""
+    from msgspec.structs import replace
+
+    from fallback.core.contact_match import decided
+    from fallback.core.migration import Becomes
+
+    people = []
+    for one in plan.people:
+        choices = [contact for who in one.candidates if (contact := book.get(who.contact))]
+        if one.becomes is Becomes.DOUBTFUL and choices and sys.stdin.isatty():
+            say(f"Who is {one.person.name}?")
+            for number, contact in enumerate(choices, 1):
+                say(f"  {number} {contact.shown} {' '.join(contact.addresses[:3])}")
+            answer = click.prompt(
+                "Number, 0 for nobody of these", type=click.IntRange(0, len(choices)), default=0, err=True
+            )
+            one = decided(one, choices[answer - 1], "you said so") if answer else one  # noqa: PLW2901 - one place
+        people.append(one)
+    return replace(plan, people=tuple(people))
+
+
 async def _apply(
-    where: "Profile", path: Path, plan: "Plan", events: "list[Canonical]", invite: tuple[str, ...]
-) -> "tuple[Portal, Verification]":
-    """Carry the plan out on the managed homeserver, and read the room back."""
+    where: "Profile",
+    store: "Store",
+    path: Path,
+    plan: "Plan",
+    events: "list[Canonical]",
+    *,
+    invite: tuple[str, ...],
+) -> "tuple[Portal, Verification, list[UserId]]":
+    """Carry the plan out on the managed homeserver, read the room back, and tell who could not be invited."""
     from fallback import compose
     from fallback.bridge.migrate import Migration
     from fallback.core.ids import UserId
     from fallback.errors import FallbackError, HomeserverError
     from fallback.networks.whatsapp.archive import open_export
 
-    async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
+    async with compose.hosted(where, store) as (server, side):
         say(f"homeserver on {server.url}")
         with progress("importing", len(events)) as advance, open_export(path) as media:
 
@@ -131,14 +238,37 @@ async def _apply(
                 error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
                 raise error from raised
         await server.analyze()
-        for user in invite:
-            await side.invite(portal.room, UserId(user))
-        return portal, await run.check(portal, events)
+        invited = dict.fromkeys((*plan.invited, *map(UserId, invite)))
+        refused = [user for user in invited if not await _invited(side, portal, user)]
+        await _learn(store, plan)
+        return portal, await run.check(portal, events), refused
+
+
+async def _invited(side: "Homeserver", portal: "Portal", user: "UserId") -> bool:
+    """Invite somebody; a refusal is told and stops nobody else's invitation."""
+    from fallback.errors import PermanentError
+
+    try:
+        await side.invite(portal.room, user)
+    except PermanentError as error:
+        say(f"{user} could not be invited: {error.message}")
+        return False
+    return True
+
+
+async def _learn(store: "Store", plan: "Plan") -> None:
+    """Give the contacts of the plan the labels that the export has for them."""
+    from fallback.core.contact_match import learnt
+
+    for one in plan.people:
+        contact = await store.contact(one.contact) if one.aliases else None
+        if contact:
+            await store.save_contact(learnt(contact, one))
 
 
 def _show(plan: "Plan", events: "list[Canonical]", *, as_json: bool) -> None:
     """Print the plan, and the steps of a dry run."""
-    from fallback.cli.plan import describe
+    from fallback.cli.plan import as_object, describe
     from fallback.core.migration import kind_of, timeline
 
     steps = [f"would make the room #{plan.room.alias}"] if events else []
@@ -149,8 +279,9 @@ def _show(plan: "Plan", events: "list[Canonical]", *, as_json: bool) -> None:
         f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}"
         for event in timeline(events)
     ]
+    steps += [f"would invite {user}" for user in plan.invited if events]
     if as_json:
-        emit_json({"plan": plan, "steps": steps} if steps else {"plan": plan})
+        emit_json(as_object(plan) | ({"steps": steps} if steps else {}))
         return
     for line in [*describe(plan), *steps]:
         data(line)

@@ -1,8 +1,9 @@
 """A migration's plan and result as a person reads them."""
 
 from datetime import UTC, datetime, tzinfo
+from typing import Any, assert_never
 
-from fallback.core.migration import Plan, Verification
+from fallback.core.migration import Becomes, Plan, PlannedPerson, Verification
 
 
 def describe(plan: Plan, zone: tzinfo = UTC) -> list[str]:
@@ -21,13 +22,23 @@ def describe(plan: Plan, zone: tzinfo = UTC) -> list[str]:
         + (f"; {plan.media_missing} missing from the export" if plan.media_missing else ""),
         f"People      {len(here)} in the group" + (f", {gone} who left" if gone else ""),
     ]
-    lines += [
-        f"  {'★' if one.person.admin else ' '} {one.person.name:<24} → {one.ghost}  ({one.reason}; {one.speaks} messages)"
-        for one in plan.people
-    ]
+    for one in plan.people:
+        star = "★" if one.person.admin else " "
+        lines.append(f"  {star} {one.person.name:<24} → {one.ghost}  ({one.reason}; {one.speaks} messages)")
+        lines += [f"      {told}" for told in _standing(one)]
+    lines.append(f"Invited     {', '.join(plan.invited) or 'nobody'}")
     lines.append(f"Duration    about {_span(plan.seconds)}")
     lines += [f"Warning     {text}" for text in plan.warnings]
     return lines
+
+
+def as_object(plan: Plan) -> dict[str, Any]:
+    """Give a plan for a program: whole, with its people counted by what they become and whom it invites."""
+    return {
+        "plan": plan,
+        "people": {str(becomes): len(plan.those(becomes)) for becomes in Becomes},
+        "invitations": plan.invited,
+    }
 
 
 def result(check: Verification) -> str:
@@ -41,6 +52,24 @@ def result(check: Verification) -> str:
     }
     named = [f"{len(ids)} {word}" for word, ids in parts.items() if ids]
     return line + (f" ({', '.join(named)})" if named else "")
+
+
+def _standing(one: PlannedPerson) -> list[str]:
+    """Say which contact a person is, and what follows from it."""
+    told = []
+    match one.becomes:
+        case Becomes.ACCOUNT:
+            told.append(f"account {one.account}" + (f"  ({one.match})" if one.match else ""))
+        case Becomes.GHOST:
+            told += [f"no account  ({one.match})"] if one.match else []
+        case Becomes.DOUBTFUL:
+            told.append(f"doubtful: {one.match}")
+            told += [f"  may be {who.name} ({who.contact}) {who.account}".rstrip() for who in one.candidates]
+        case Becomes.SKIP:
+            told.append("skipped: as one who has left")
+        case _:
+            assert_never(one.becomes)
+    return told + ([f"the contact learns: {', '.join(one.aliases)}"] if one.aliases else [])
 
 
 def _day(at: int, zone: tzinfo) -> str:

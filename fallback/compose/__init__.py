@@ -4,7 +4,7 @@ Everything heavy is imported where it is used, so that a command pays for what i
 """
 
 from fallback.compose.accounts import ACCOUNT, Account, account, sign_in
-from fallback.compose.plans import planned
+from fallback.compose.plans import planned, with_people
 from fallback.compose.profiles import open_profile, open_store, settings, unlock, unlocked
 from fallback.compose.sides import hosted, managed, matrix, member
 
@@ -23,4 +23,5 @@ __all__ = [
     "sign_in",
     "unlock",
     "unlocked",
+    "with_people",
 ]

@@ -1,11 +1,16 @@
-"""The plan of an export's migration."""
+"""The plan of an export's migration, and who its people are."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from fallback.core.events import Canonical
 
 if TYPE_CHECKING:
+    from fallback.core.contact_book import Book
+    from fallback.core.contact_files import Reading
+    from fallback.core.contacts import Contact
     from fallback.core.migration import Plan
     from fallback.networks.whatsapp.export import Export
 
@@ -24,3 +29,33 @@ def planned(export: "Export", events: Iterable[Canonical], server_name: str) -> 
     return plan(
         export.group, events, server_name=server_name, missing=len(export.totals.missing), warnings=warnings
     )
+
+
+def _book(contacts: "Iterable[Contact]", team: "Reading | None") -> "tuple[Book, list[str]]":
+    """Join the profile's contacts and a team's file in one book that is not kept; warnings beside it."""
+    from itertools import count
+
+    from fallback.core.contact_book import Book
+    from fallback.core.contact_plan import ChangeKind, plan_import
+    from fallback.core.ids import ContactId
+
+    book = Book(contacts)
+    if team is None:
+        return book, []
+    ids = (ContactId(f"team-{number}") for number in count(1))
+    joined = plan_import(book, team, ids, same_name="new")
+    for contact in joined.saves:
+        book.put(contact)
+    conflicts = [(one.line, f"{one.contact.shown} {one.reason}") for one in joined.of(ChangeKind.CONFLICT)]
+    told = [*((one.line, one.text) for one in team.problems), *conflicts]
+    return book, [f"team, line {line}: {text}" for line, text in sorted(told)[:10]]
+
+
+def with_people(
+    plan: "Plan", contacts: "Iterable[Contact]", team: "Reading | None" = None
+) -> "tuple[Plan, Book]":
+    """Say of each person of a plan which contact they are; gives the book that knows them too."""
+    from fallback.core.contact_match import recognised
+
+    book, warnings = _book(contacts, team)
+    return recognised(replace(plan, warnings=(*plan.warnings, *warnings)), book), book

@@ -6,8 +6,9 @@ from itertools import islice
 from msgspec.structs import replace
 
 from fallback.core.contacts import Contact, Trust, digits, tidy
+from fallback.core.events import Identity
 from fallback.core.ids import ContactId
-from fallback.core.roster import fold
+from fallback.core.roster import fold, ghost_number
 
 _NAMESAKES = 16
 
@@ -105,6 +106,20 @@ class Book:
             one for key in keys for one in islice(self._index.get(key, ()), _NAMESAKES) if one != contact.id
         )
         return [self._contacts[one] for one in ids]
+
+    def named(self, name: str) -> list[Contact]:
+        """List who goes by a name, spelling aside; sixteen at most."""
+        return [self._contacts[one] for one in islice(self._index.get(f"name:{fold(name)}", ()), _NAMESAKES)]
+
+    def own_name(self, identity: Identity) -> str:
+        """Give the name that this profile has for somebody's number, LID or Matrix id, else their own.
+
+        A ghost is known by the number it stands for.
+        """
+        known = identity.phone or ghost_number(identity.mxid)
+        marks = (identity.mxid, known, identity.lid and f"lid:{identity.lid}")
+        found = (one.name for mark in marks if mark for one in self.with_mark(mark))
+        return next(filter(None, found), identity.name)
 
     def duplicates(self) -> list[tuple[str, list[Contact]]]:
         """List contacts that may be one person, with the number, id or folded name that they share."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from itertools import pairwise
 from typing import assert_never
 
@@ -23,17 +24,41 @@ from fallback.core.events import (
     Redaction,
     Vote,
 )
-from fallback.core.ids import ChatId, PortalId, SourceId, UserId
+from fallback.core.ids import ChatId, ContactId, PortalId, SourceId, UserId
 from fallback.core.ports import RoomSpec, Seen
 from fallback.core.roster import Person, ghost, merge
+
+
+class Becomes(StrEnum):
+    """What a person of the export gets beside their ghost; who is doubtful or skipped is not invited."""
+
+    ACCOUNT = "account"
+    GHOST = "ghost"
+    DOUBTFUL = "doubtful"
+    SKIP = "skip"
+
+
+class Candidate(Frozen, frozen=True):
+    """A contact that a doubtful person may be."""
+
+    contact: ContactId
+    name: str
+    account: UserId = UserId("")
 
 
 class PlannedPerson(Frozen, frozen=True):
     """Who a person of the export will be in the room, and why.
 
     Args:
+        reason: what the ghost is named by.
         speaks: messages of theirs.
         member: they were in the group when it was exported.
+        becomes: what they get beside the ghost.
+        account: theirs on Matrix, which is invited.
+        contact: who they are among the contacts.
+        match: why they are that contact, or why it is doubtful.
+        candidates: whom a doubtful person may be.
+        aliases: labels of the export that the contact learns.
     """
 
     person: Person
@@ -41,6 +66,12 @@ class PlannedPerson(Frozen, frozen=True):
     reason: str
     speaks: int = 0
     member: bool = True
+    becomes: Becomes = Becomes.GHOST
+    account: UserId = UserId("")
+    contact: ContactId = ContactId("")
+    match: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 class Plan(Frozen, frozen=True):
@@ -71,6 +102,16 @@ class Plan(Frozen, frozen=True):
     def messages(self) -> int:
         """Messages that people wrote."""
         return self.kinds.get("message", 0)
+
+    @property
+    def invited(self) -> tuple[UserId, ...]:
+        """The accounts that are invited when the history is in."""
+        found = (one.account for one in self.people if one.becomes is Becomes.ACCOUNT)
+        return tuple(dict.fromkeys(found))
+
+    def those(self, becomes: Becomes) -> list[PlannedPerson]:
+        """List the people of one kind."""
+        return [one for one in self.people if one.becomes is becomes]
 
 
 RATE = 36.0

@@ -37,6 +37,12 @@ def ghost(identity: Identity, server_name: str) -> UserId:
     return UserId(f"@{GHOST_PREFIX}{local}:{server_name}")
 
 
+def ghost_number(user: str) -> str:
+    """Give the number, in E.164, of the person that a ghost stands for; empty where its name tells none."""
+    local = user.partition(":")[0].removeprefix(f"@{GHOST_PREFIX}")
+    return f"+{local}" if is_ghost(user) and re.fullmatch("[1-9][0-9]{4,14}", local) else ""
+
+
 def is_system(user: str) -> bool:
     """Tell whether a Matrix user is the one that stands for the network itself."""
     return user.startswith(f"@{GHOST_PREFIX}whatsapp:")
@@ -48,15 +54,20 @@ def is_ghost(user: str) -> bool:
 
 
 class Person(Frozen, frozen=True):
-    """One person with every identity that is known of them; the first one is the strongest."""
+    """One person with every identity that is known of them; the first one is the strongest.
+
+    Args:
+        called: a name that somebody chose for them, before those of the identities.
+    """
 
     identities: tuple[Identity, ...]
     admin: bool = False
+    called: str = ""
 
     @property
     def name(self) -> str:
         """What people call them."""
-        return next((i.name for i in self.identities if i.name), self.identities[0].key)
+        return self.called or next((i.name for i in self.identities if i.name), self.identities[0].key)
 
 
 def merge(identities: Iterable[Identity], admins: Sequence[Identity] = ()) -> tuple[Person, ...]:

@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from fallback.bridge.account import AccountLoops
 from fallback.config import Interface
 from fallback.core.announce import heard
+from fallback.core.contact_book import Book
 from fallback.core.events import Identity, Message
 from fallback.core.ids import UserId
 from fallback.core.ports import Clock, Homeserver, Portal, RoomState, Store
@@ -120,8 +123,9 @@ class Live:
         """List a room's people: those here and invited, then the ghosts of those who are on WhatsApp alone."""
         self.states.pop(portal.room, None)
         state = await self._state(portal)
+        book = Book(await self.store.contacts())
         rows = [
-            self._person(one, state, presence)
+            self._person(replace(one, name=book.own_name(one)), state, presence)
             for presence, people in ((Presence.HERE, state.members), (Presence.INVITED, state.invited))
             for one in people
             if not is_system(one.mxid)

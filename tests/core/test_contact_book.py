@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from fallback.core.contact_book import Book, absorb, without
 from fallback.core.contacts import Trust
+from fallback.core.events import Identity
 from tests.core.contact_world import HUDA, PNG, people, person
 
 OMAR = person("عمر", "+962790000009", id="c2")
@@ -79,3 +80,16 @@ def test_an_address_or_alias_is_taken_out():
     assert without(HUDA, "lid:123456789012345").lids == ()
     assert without(HUDA, "Huda").aliases == ("أم علي",)
     assert without(HUDA, "nothing") is HUDA
+
+
+def test_a_contacts_own_name_stands_for_its_number_id_and_ghost_and_for_no_name():
+    book = Book([HUDA, OMAR])
+    known = [
+        Identity(name="H", phone="+962790000001"),
+        Identity(name="H", lid="123456789012345"),
+        Identity(name="H", mxid="@huda:example.org"),
+        Identity(name="H", mxid="@wa_962790000001:s"),
+    ]
+    assert {book.own_name(one) for one in known} == {HUDA.name}
+    assert book.own_name(Identity(name="عمر", mxid="@wa_77:s")) == "عمر"
+    assert book.own_name(Identity(name="stranger", mxid="@huda:elsewhere.org")) == "stranger"

@@ -5,9 +5,10 @@ import contextlib
 
 from fallback.clock import SystemClock
 from fallback.core import announce
+from fallback.core.contacts import Contact
 from fallback.core.events import Identity, Message, Notice, Origin
 from fallback.core.health import Health, State
-from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
+from fallback.core.ids import ChatId, ContactId, DeliveryId, SourceId, UserId
 from fallback.core.ports import RoomSpec
 from fallback.simulator.rooms import MemoryHomeserver, MemoryServer
 from fallback.store.memory import MemoryStore
@@ -101,3 +102,12 @@ async def test_people_are_here_or_only_on_whatsapp():
         "ليلى": Presence.MISSING,
     }
     assert people[0].me
+
+
+async def test_people_have_the_names_that_ones_own_contacts_give_them():
+    world = World()
+    async with world.open():
+        for name, fields in (("Omar Said", {"mxids": (world.omar.user,)}), ("No name of mine", {})):
+            await world.store.save_contact(Contact(id=ContactId(name), name=name, **fields))
+        people = await world.live.session.people((await world.store.portals())[0].id)
+    assert {one.name for one in people} == {"sara", "Omar Said", "fallback", "ليلى"}
