@@ -49,7 +49,8 @@ def command(profile: str, /, user: str, homeserver: str | None, way: str | None,
 
     where = Profile(profile)
     known = compose.settings(where).account
-    user, address = user or known.user, homeserver or known.homeserver
+    configured = known.homeserver if known.user in ("", user) or not user else ""
+    user, address = user or known.user, homeserver or configured
     if not user and not address:
         raise UsageError("whose account?", "Write the Matrix id: @name:server")
     if user.startswith("@") and not user.partition(":")[2]:

@@ -33,7 +33,9 @@ def command(profile: str, /, *, yes: bool, as_json: bool) -> None:
     elif deleted:
         say("signed out; the device is deleted and the timeline is kept")
     else:
-        say("signed out here, the timeline is kept; the homeserver had ended this sign-in before")
+        say(
+            "signed out here, the timeline is kept; the homeserver deleted nothing, it had ended this sign-in"
+        )
         say("       If the device still stands in the account's list, delete it from another one.")
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from fallback.core.ids import UserId
 from fallback.core.ports import Store
-from fallback.errors import AuthError, FallbackError
+from fallback.errors import AuthError, FallbackError, PermanentError, TransientError
 
 if TYPE_CHECKING:
     from fallback.matrix.http import MatrixHttp, Renew
@@ -90,24 +90,24 @@ async def enter(store: Store, url: str, way: "Way", *, user: UserId | None = Non
     owner = known.user if known else UserId(await store.get(FORMER) or "")
     if user:
         _refuse_another(owner, user)
+    kept = known.device if known and await _lives(known) else ""
+    device = kept or f"FALLBACK{secrets.token_hex(8).upper()}"
     http = MatrixHttp(url)
     try:
-        kept = known.device if known and await _lives(http, known) else ""
-        device = kept or f"FALLBACK{secrets.token_hex(8).upper()}"
         try:
             session = await way(http, device)
         except InterruptedSignInError as stop:
-            await _take_back(http, stop.session, kept, device)
+            if stop.session.device == kept:
+                await _keep(store, _account(http.url, stop.session))
+            else:
+                await _take_back(http, stop.session, device)
             raise
         try:
-            if session.user != (user or owner or session.user):
-                raise AuthError(
-                    f"{session.user} signed in, not {user or owner}",
-                    "Choose that account, or another --profile.",
-                )
+            _refuse_another(user or owner, session.user)
             return await _keep(store, _account(http.url, session))
         except BaseException:
-            await _take_back(http, session, kept, device)
+            if session.device != kept:
+                await _take_back(http, session, device)
             raise
     finally:
         await http.close()
@@ -117,7 +117,7 @@ async def sign_out(store: Store) -> bool:
     """Delete the device on the homeserver and forget the account; the timeline stays.
 
     Returns:
-        Whether the homeserver deleted the device; not where it had ended the sign-in before.
+        Whether the homeserver deleted the device; it does not where it had ended the sign-in before.
 
     Raises:
         AuthError: the profile is not signed in.
@@ -131,7 +131,7 @@ async def sign_out(store: Store) -> bool:
     try:
         await end(http, _session(known))
         deleted = True
-    except AuthError:
+    except (AuthError, PermanentError):
         deleted = False
     finally:
         await http.close()
@@ -170,25 +170,30 @@ async def _keep(store: Store, known: Account) -> Account:
 
 def _refuse_another(owner: str, user: str) -> None:
     if owner and owner != user:
-        raise AuthError(f"this profile is {owner}'s, not {user}'s", "Use another one: --profile NAME")
+        raise AuthError(f"this sign-in is for {owner}, not for {user}", "Use another profile: --profile NAME")
 
 
-async def _lives(http: "MatrixHttp", known: Account) -> bool:
+async def _lives(known: Account) -> bool:
     """Whether the homeserver still has the account's device: then it and its keys are used again."""
-    from fallback.matrix.http import UnknownTokenError
+    from fallback.matrix.http import MatrixHttp, UnknownTokenError
     from fallback.matrix.signin import whoami
 
+    http = MatrixHttp(known.url)  # the token goes to nobody else, whatever the address is now
     try:
         return (await whoami(http, known.token)).device == known.device
     except UnknownTokenError as error:
         return error.soft
+    except (TransientError, PermanentError):
+        return True
+    finally:
+        await http.close()
 
 
-async def _take_back(http: "MatrixHttp", session: "Session", kept: str, device: str) -> None:
-    """Delete a device that this sign-in made; never one that was there before."""
+async def _take_back(http: "MatrixHttp", session: "Session", device: str) -> None:
+    """Delete the device that this sign-in made; not one that somebody else made."""
     from fallback.matrix.signin import end
 
-    if session.device == device and session.device != kept:
+    if session.device == device:
         http.token = session.token
         with contextlib.suppress(FallbackError):
             await end(http, session)

@@ -77,6 +77,7 @@ class OAuthHomeserver(_Served):
         interval: seconds between two questions of a client.
         devices: that are signed in, with their access token.
         asked: the path and form of all that came, for a test to look at.
+        tokens: the access tokens that it was shown.
     """
 
     def __init__(self, user: str, *answers: str) -> None:
@@ -86,6 +87,7 @@ class OAuthHomeserver(_Served):
         self.interval = 5
         self.devices: dict[str, str] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.tokens: list[str] = []
         self._clients: set[str] = set()
         self._granted: dict[str, dict[str, str]] = {}
         self._refresh: dict[str, str] = {}
@@ -119,6 +121,7 @@ class OAuthHomeserver(_Served):
 
     async def _whoami(self, request: web.Request) -> web.Response:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.tokens.append(token)
         device = next((name for name, known in self.devices.items() if token and known == token), "")
         if not device:
             no = {"errcode": "M_UNKNOWN_TOKEN", "error": "expired", "soft_logout": bool(self.devices)}

@@ -135,7 +135,7 @@ def test_another_person_in_the_browser_is_refused_and_their_device_deleted():
     with running(OAuthHomeserver("@other:example.org")) as server:
         server.interval = 0
         result = fallback("login", USER, "--device-code", "--homeserver", server.url)
-        assert "@other:example.org signed in" in str(result.exception)
+        assert "not for @other:example.org" in str(result.exception)
         assert not server.devices
         assert "no Matrix account" in str(fallback("logout", "--yes").exception)
 

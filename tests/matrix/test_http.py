@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fallback.errors import AuthError, FallbackError, PermanentError, TransientError
-from fallback.matrix.http import MatrixHttp, RefusedError, bearer, refusal
+from fallback.matrix.http import MatrixHttp, RefusedError, UnknownTokenError, bearer, refusal
 
 TOKEN = "syt_c2VjcmV0_abcdefghij_0"
 
@@ -217,3 +217,62 @@ def test_any_answer_becomes_one_of_our_errors(status, raw, headers):
     error = refusal(status, raw, headers)
     assert isinstance(error, FallbackError)
     assert "\n" not in error.message
+
+
+async def expiring(request: web.Request) -> web.Response:
+    """Take the token ``fresh`` alone."""
+    if request.headers["Authorization"] == "Bearer fresh":
+        return web.json_response({"content_uri": f"{request.content_type} {len(await request.read())}"})
+    return web.json_response(
+        {"errcode": "M_UNKNOWN_TOKEN", "error": "expired", "soft_logout": True}, status=401
+    )
+
+
+async def test_an_expired_token_is_renewed_once_and_the_request_is_made_again_whole():
+    renewed = []
+
+    async def renew() -> str:
+        renewed.append("fresh")
+        return "fresh"
+
+    async with serving(expiring) as plain:
+        http = MatrixHttp(plain.url, TOKEN, renew=renew)
+        uploads = (http.upload(b"x" * 1000, mimetype="image/png", filename="a") for _ in range(5))
+        assert await asyncio.gather(*uploads) == ["image/png 1000"] * 5
+        assert (http.token, renewed) == ("fresh", ["fresh"])
+        await http.close()
+
+
+async def test_a_request_in_another_s_name_is_not_renewed():
+    async with serving(expiring) as plain:
+        http = MatrixHttp(plain.url, "fresh", renew=lambda: pytest.fail("renewed"))
+        with pytest.raises(UnknownTokenError):
+            await http.json("GET", "/", headers=bearer("other"))
+        await http.close()
+
+
+async def test_a_token_that_is_refused_at_once_again_is_not_renewed_for_ever():
+    async def renew() -> str:
+        return "stale"
+
+    async with serving(expiring) as plain:
+        http = MatrixHttp(plain.url, TOKEN, renew=renew)
+        with pytest.raises(UnknownTokenError):
+            await http.json("GET", "/")
+        await http.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(AuthError, UnknownTokenError), (TransientError, TransientError)]
+)
+async def test_a_renewal_that_fails_tells_whether_to_wait_or_to_sign_in_again(error, raised):
+    async def renew() -> str:
+        raise error("no")
+
+    async with serving(expiring) as plain:
+        http = MatrixHttp(plain.url, TOKEN, renew=renew)
+        with pytest.raises(raised) as told:
+            await http.json("GET", "/")
+        assert http.token == TOKEN
+        assert getattr(told.value, "soft", True)
+        await http.close()

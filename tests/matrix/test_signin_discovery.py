@@ -148,7 +148,7 @@ async def test_an_authorization_server_in_clear_is_refused():
         "/_matrix/client/v1/auth_metadata": {"issuer": "https://x", "token_endpoint": "http://x/t"},
     }
     async with serving(pages) as site:
-        with pytest.raises(UsageError, match="in clear"):
+        with pytest.raises(PermanentError, match="in clear"):
             await options(site)
 
 

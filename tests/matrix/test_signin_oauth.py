@@ -3,13 +3,26 @@
 import asyncio
 
 import aiohttp
+import msgspec
 import pytest
 
-from fallback.errors import AuthError, PermanentError
+from fallback.compose.accounts import account, enter, renewal, sign_out
+from fallback.errors import AuthError, FallbackError, PermanentError
 from fallback.matrix.http import MatrixHttp, UnknownTokenError
-from fallback.matrix.signin import GrantError, browser, device_code, discover, end, renew
+from fallback.matrix.signin import (
+    GrantError,
+    InterruptedSignInError,
+    Session,
+    browser,
+    device_code,
+    discover,
+    end,
+    password,
+    renew,
+)
 from fallback.matrix.signin.listener import Listener
 from fallback.simulator.identity import OAuthHomeserver
+from fallback.store.memory import MemoryStore
 
 USER = "@sara:example.org"
 DEVICE = "FALLBACK0123456789"
@@ -86,12 +99,15 @@ async def test_a_code_that_nobody_used_expires():
 
 
 async def test_the_browser_signs_in_with_pkce():
-    async with OAuthHomeserver(USER) as server, asyncio.TaskGroup() as group:
-        offered, seen, http = await discover("", server.url), [], MatrixHttp(server.url)
-        session = await browser(offered.oauth, visitor(group, seen))(http, DEVICE)
-        await http.close()
+    async with OAuthHomeserver(USER) as server:
+        async with asyncio.TaskGroup() as group:
+            offered, seen, http = await discover("", server.url), [], MatrixHttp(server.url)
+            session = await browser(offered.oauth, visitor(group, seen))(http, DEVICE)
+            await http.close()
         assert session.token == server.devices[DEVICE]
-        assert "code_challenge_method=S256" in str(seen) or not seen
+        ((address, status),) = seen
+        assert "code_challenge_method=S256" in address
+        assert status == 200
 
 
 async def test_an_answer_with_another_state_is_not_used():
@@ -150,7 +166,7 @@ async def test_requests_that_meet_an_expired_token_renew_it_once_and_are_made_ag
 async def test_a_server_without_registration_is_told():
     async with OAuthHomeserver(USER) as server:
         offered, http = await discover("", server.url), MatrixHttp(server.url)
-        shut = type(offered.oauth)(offered.oauth.issuer, offered.oauth.token_endpoint)
+        shut = msgspec.structs.replace(offered.oauth, registration_endpoint="")
         with pytest.raises(PermanentError, match="no new programs"):
             await device_code(shut, print, Eager())(http, DEVICE)
         await http.close()
@@ -181,3 +197,44 @@ async def test_a_refusal_in_the_browser_is_told():
         await get(f"{listener.address}?error=access_denied&state=s")
         with pytest.raises(AuthError, match="refused in the browser"):
             await listener.answer()
+
+
+class TestAProfile:
+    async def test_it_signs_in_renews_and_signs_out(self):
+        async with OAuthHomeserver(USER) as server:
+            store, offered = MemoryStore(), await discover("", server.url)
+            known = await enter(store, server.url, device_code(offered.oauth, print, Eager()))
+            server.expire()
+            again = await enter(store, server.url, device_code(offered.oauth, print, Eager()))
+            assert again.device == known.device
+            server.expire()
+            http = MatrixHttp(server.url, again.token, renew=renewal(store))
+            await http.json("GET", "/_matrix/client/v3/account/whoami")
+            await http.close()
+            assert (await account(store)).token == http.token == server.devices[known.device]
+            assert await sign_out(store)
+            assert not server.devices
+
+    async def test_its_token_is_never_shown_to_another_homeserver(self):
+        async with OAuthHomeserver(USER) as server, OAuthHomeserver(USER) as evil:
+            store, offered = MemoryStore(), await discover("", server.url)
+            known = await enter(store, server.url, device_code(offered.oauth, print, Eager()))
+            with pytest.raises(FallbackError):
+                await enter(store, evil.url, password(USER, "pass-word"))
+            assert known.token not in str(evil.asked)
+            assert evil.tokens == []
+
+    async def test_a_person_who_stops_it_while_the_same_device_signs_in_again_keeps_the_new_token(self):
+        async with OAuthHomeserver(USER) as server:
+            store, offered = MemoryStore(), await discover("", server.url)
+            known = await enter(store, server.url, device_code(offered.oauth, print, Eager()))
+            again = msgspec.structs.replace(known, token="new", url=server.url)
+
+            async def stopped(_http, device):
+                raise InterruptedSignInError(
+                    Session(USER, device, "new", known.refresh_token, known.client_id)
+                )
+
+            with pytest.raises(asyncio.CancelledError):
+                await enter(store, server.url, stopped)
+            assert await account(store) == again

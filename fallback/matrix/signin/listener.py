@@ -66,7 +66,7 @@ class Listener:
                 answer = await self._answer
         except TimeoutError as error:
             raise AuthError("nobody signed in with the browser in time", "Start again.") from error
-        if not hmac.compare_digest(answer.get("state", "").encode(), self._state.encode()) and self._state:
+        if self._state and not hmac.compare_digest(answer.get("state", "").encode(), self._state.encode()):
             raise AuthError(
                 "the browser's answer belongs to another sign-in, so it was not used", "Start again."
             )

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from fallback.core.ports import Clock
-from fallback.errors import AuthError, PermanentError, TransientError
+from fallback.errors import AuthError, PermanentError, TransientError, UsageError
 from fallback.matrix.http import Answer, MatrixHttp, refusal
 from fallback.matrix.signin.addresses import safe_address
 from fallback.matrix.signin.listener import PATIENCE, Listener
@@ -76,14 +76,25 @@ def metadata(raw: bytes) -> Metadata:
     """Read the homeserver's word of its authorization server.
 
     Raises:
-        UsageError: an endpoint is no safe address.
+        PermanentError: an endpoint is no safe address.
         TransientError: it can't be read.
     """
     found = read(raw, Metadata)
     for endpoint in msgspec.structs.astuple(found):
         if endpoint:
-            safe_address(endpoint.partition("?")[0])
+            _safe(endpoint)
     return found
+
+
+def _safe(url: str) -> str:
+    """Give an address of the authorization server back, if secrets may be sent there."""
+    try:
+        safe_address(url.partition("?")[0])
+    except UsageError as error:
+        raise PermanentError(
+            f"the homeserver's sign-in can't be used: {error.message}", "Tell its admin."
+        ) from error
+    return url
 
 
 async def fetch_metadata(http: MatrixHttp) -> Metadata:
@@ -95,14 +106,16 @@ def device_code(found: Metadata, tell: Tell, clock: Clock) -> Way:
     """Sign in with a code that is typed into a browser, on any machine (RFC 8628)."""
 
     async def way(http: MatrixHttp, device: str) -> Session:
+        if not found.device_authorization_endpoint:
+            raise PermanentError("the homeserver gives no codes to sign in with", "Use the browser: --sso")
         client = await _client_id(found)
         scope = SCOPE.format(device=device)
         begun = read(
             await _post(found.device_authorization_endpoint, {"client_id": client, "scope": scope}),
             _DeviceCode,
         )
-        address = begun.verification_uri_complete or begun.verification_uri
-        tell(Visit(safe_address(address.partition("?")[0]) and address, sanitise_name(begun.user_code)))
+        address = _safe(begun.verification_uri_complete or begun.verification_uri)
+        tell(Visit(address, sanitise_name(begun.user_code)))
         form = {"grant_type": DEVICE_GRANT, "device_code": begun.device_code, "client_id": client}
         return await _poll(begun, clock, lambda: _exchange(http, found, form, device))
 
