@@ -1,29 +1,21 @@
 """Carry a plan out: room, ghosts, history in order; a second run goes on where the first one stopped."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from msgspec.structs import replace
 
-from fallback.core.events import Canonical, Edit, Identity, Message, Reaction, Redaction, Vote
-from fallback.core.ids import DeliveryId, EventId, SourceId, UserId
-from fallback.core.migration import Plan, Verification, timeline, verify, with_media
-from fallback.core.ports import Homeserver, Portal, Seen, Store
+from fallback.bridge.history import History, Media
+from fallback.clock import SystemClock
+from fallback.core.events import Canonical, Identity, Message
+from fallback.core.ids import EventId, SourceId, UserId
+from fallback.core.importing import ImportingHomeserver
+from fallback.core.migration import Plan, Verification, timeline, verify
+from fallback.core.ports import Clock, Portal, Seen, Store
 from fallback.core.roster import ghost
-from fallback.core.routing import MATRIX, delivery_id
 
 log = logging.getLogger(__name__)
-JOURNAL_EVERY = 20
-"""Events between two journal writes; a crash re-reads that much of the room's tail."""
-
-
-class Media(Protocol):
-    """Where an export's files are read from."""
-
-    def read(self, name: str) -> bytes:
-        """Give a file's bytes."""
-        ...
 
 
 class Progress(Protocol):
@@ -43,29 +35,38 @@ class Migration:
 
     Args:
         server_name: of the homeserver, part of every ghost's id.
+        say: told in words what a person should know meanwhile.
+
+    Attributes:
+        refused: events that the homeserver did not take as they are, and why.
     """
 
     def __init__(
         self,
         plan: Plan,
-        homeserver: Homeserver,
+        homeserver: ImportingHomeserver,
         store: Store,
         *,
         server_name: str,
         progress: Progress = silent,
+        clock: Clock | None = None,
+        say: Callable[[str], None] = log.warning,
     ) -> None:
         self.plan = plan
         self.homeserver = homeserver
         self.store = store
         self.server_name = server_name
         self.progress = progress
+        self.clock = clock or SystemClock()
+        self.say = say
+        self.refused: dict[SourceId, str] = {}
+        self._ghosts = {
+            identity.key: one.ghost for one in reversed(plan.people) for identity in one.person.identities
+        }
 
     def ghost(self, identity: Identity) -> UserId:
         """Give the ghost of any of a person's identities."""
-        for one in self.plan.people:
-            if any(identity.key == known.key for known in one.person.identities):
-                return one.ghost
-        return ghost(identity, self.server_name)
+        return self._ghosts.get(identity.key) or ghost(identity, self.server_name)
 
     async def prepare(self) -> Portal:
         """Make the room; harmless when it exists."""
@@ -92,21 +93,21 @@ class Migration:
         portal = await self.prepare()
         chosen = timeline(events)
         imported = await self._known(portal)
-        await self.gather(portal, (event for event in chosen if event.id not in imported))
-        fresh: list[tuple[SourceId, EventId]] = []
+        pending = [event for event in chosen if event.id not in imported]
+        await self.gather(portal, pending)
+        history = History(
+            portal, self.homeserver, self.store, self.ghost, imported, clock=self.clock, say=self.say
+        )
+        done = len(chosen) - len(pending)
+        for number in range(done):
+            self.progress("messages", number + 1, len(chosen))
         try:
-            for done, event in enumerate(chosen, 1):
-                if event.id not in imported:
-                    made = await self._send(portal, event, media, imported)
-                    imported[event.id] = made
-                    fresh.append((event.id, made))
-                if len(fresh) >= JOURNAL_EVERY:
-                    await self.store.save_imported(portal.id, fresh)
-                    fresh = []
-                self.progress("messages", done, len(chosen))
+            async for count in history.bring(pending, media):
+                for _ in range(count):
+                    done += 1
+                    self.progress("messages", done, len(chosen))
         finally:
-            if fresh:
-                await self.store.save_imported(portal.id, fresh)
+            self.refused = history.refused
         await self._let_leave(portal)
         return portal
 
@@ -141,22 +142,6 @@ class Migration:
             await self.store.save_imported(portal.id, tail)
         return imported | dict(tail)
 
-    async def _send(
-        self, portal: Portal, event: Canonical, media: Media, imported: dict[SourceId, EventId]
-    ) -> EventId:
-        sender = self.ghost(event.sender)
-        transaction: DeliveryId = delivery_id(portal, event, MATRIX)
-        if isinstance(event, Message) and event.attachment and event.attachment.source:
-            file = event.attachment
-            data = media.read(file.source)
-            source = await self.homeserver.upload(
-                data, mimetype=file.mimetype, filename=file.filename, sender=sender
-            )
-            event = with_media(event, source, len(data))
-        return await self.homeserver.send(
-            portal.room, _pointed(event, imported), transaction=transaction, sender=sender, at=event.at
-        )
-
     async def _let_leave(self, portal: Portal) -> None:
         """Let the ghosts of those leave who had left the group before the export."""
         for one in self.plan.people:
@@ -169,15 +154,3 @@ def plain(event: Canonical) -> str:
     if not isinstance(event, Message) or event.deleted or event.attachment or event.location or event.poll:
         return ""
     return event.text
-
-
-def _pointed(event: Canonical, imported: dict[SourceId, EventId]) -> Canonical:
-    """Turn ids of the export that an event points to into ids of the room."""
-    match event:
-        case Message(reply_to=str() as target):
-            made = imported.get(target)
-            return replace(event, reply_to=SourceId(made) if made else None)
-        case Edit() | Reaction() | Redaction() | Vote():
-            return replace(event, target=SourceId(imported.get(event.target, EventId(event.target))))
-        case _:
-            return event

@@ -2,15 +2,17 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from fallback.core.events import Canonical, Identity, Message, Origin
+from fallback.core.events import Canonical, Identity, Message, Origin, Reaction, Redaction
 from fallback.core.ids import ChatId, DeliveryId, EventId, RoomId, SourceId, UserId
+from fallback.core.importing import Brought, Refused
 from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
 from fallback.errors import PermanentError, TransientError
+from fallback.matrix.convert import to_content
 
 
 class Room(msgspec.Struct):
@@ -203,6 +205,10 @@ class MemoryHomeserver:
         async with self.server.bell:
             self.server.bell.notify_all()
 
+    def importer(self) -> "MemoryImporter":
+        """Give what brings history in."""
+        return MemoryImporter(self)
+
     async def upload(self, data: bytes, *, mimetype: str, filename: str, sender: UserId | None = None) -> str:
         """Store a file."""
         self.server.reach()
@@ -243,3 +249,36 @@ class MemoryHomeserver:
 
     async def close(self) -> None:
         """Free nothing."""
+
+
+class MemoryImporter:
+    """Brings history into a ``MemoryServer``'s rooms; implements ``core.importing.Importer``."""
+
+    def __init__(self, homeserver: MemoryHomeserver) -> None:
+        self._homeserver = homeserver
+        self._events: dict[DeliveryId, Canonical] = {}
+
+    def convert(self, event: Canonical, *, sender: UserId, key: DeliveryId) -> Brought | None:
+        """Write an event as Synapse would get it; what takes something back has no content of its own."""
+        if isinstance(event, Redaction) or (isinstance(event, Reaction) and not event.key):
+            return None
+        kind, content = to_content(event)
+        self._events[key] = event
+        return Brought(kind, content, sender, event.at, key)
+
+    async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
+        """Append events one by one: a server that goes down half-way keeps the first of them."""
+        done: list[EventId | Refused] = []
+        for one in batch:
+            event = self._events[one.key]
+            try:
+                made = await self._homeserver.send(
+                    room, event, transaction=one.key, sender=one.sender, at=one.at
+                )
+            except PermanentError as error:
+                done.append(Refused(error.message))
+            else:
+                done.append(made)
+        for one in batch:
+            del self._events[one.key]
+        return done

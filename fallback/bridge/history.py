@@ -1,0 +1,202 @@
+"""A room's history on its way in: files ahead, events in chains, a journal entry for each chain."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from fallback.core.events import Canonical, Edit, Identity, Message, Reaction, Redaction, Vote
+from fallback.core.ids import DeliveryId, EventId, SourceId, UserId
+from fallback.core.importing import Brought, ImportingHomeserver, Refused
+from fallback.core.migration import with_media
+from fallback.core.ports import Clock, Portal, Store
+from fallback.core.routing import MATRIX, delivery_id
+from fallback.errors import FallbackError, ParseError, PermanentError, TransientError
+
+CHAIN = 64
+"""Events a chain: less than two seconds of work, one by one too."""
+
+UPLOADS = 4
+"""Files that are stored at once."""
+
+T = TypeVar("T")
+
+
+class Media(Protocol):
+    """Where an export's files are read from."""
+
+    def read(self, name: str) -> bytes:
+        """Give a file's bytes."""
+        ...
+
+
+class History:
+    """The events of one run.
+
+    Args:
+        imported: what is in the room; grows with each chain.
+        say: told in words what a person should know meanwhile.
+
+    Attributes:
+        refused: events that the homeserver did not take as they are, and why.
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        homeserver: ImportingHomeserver,
+        store: Store,
+        ghost: Callable[[Identity], UserId],
+        imported: dict[SourceId, EventId],
+        *,
+        clock: Clock,
+        say: Callable[[str], None],
+    ) -> None:
+        self.refused: dict[SourceId, str] = {}
+        self._portal = portal
+        self._homeserver = homeserver
+        self._importer = homeserver.importer()
+        self._store = store
+        self._ghost = ghost
+        self._imported = imported
+        self._clock = clock
+        self._say = say
+
+    async def bring(self, pending: Sequence[Canonical], media: Media) -> AsyncIterator[int]:
+        """Bring events in, in order; gives how many are done whenever some are.
+
+        Raises:
+            TransientError, AuthError, HomeserverError, PermanentError: as ``Importer.put``; what was given is journaled.
+        """
+        ready = await self._with_files(pending[:CHAIN], media)
+        for start in range(CHAIN, len(pending) + CHAIN, CHAIN):
+            following = pending[start : start + CHAIN]
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    ahead = tasks.create_task(self._with_files(following, media))
+                    await self._enter(ready)
+            except* FallbackError as several:
+                raise _first(several) from several
+            yield len(ready)
+            ready = ahead.result()
+
+    # ── files ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _with_files(self, events: Sequence[Canonical], media: Media) -> list[Canonical]:
+        """Store the events' files and point the events at them."""
+        gate = asyncio.Semaphore(UPLOADS)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                done = [tasks.create_task(self._with_file(event, media, gate)) for event in events]
+        except* FallbackError as several:
+            raise _first(several) from several
+        return [task.result() for task in done]
+
+    async def _with_file(self, event: Canonical, media: Media, gate: asyncio.Semaphore) -> Canonical:
+        """Store a message's file; one that can't be read or stored is left out, and told."""
+        if not isinstance(event, Message) or event.attachment is None or not event.attachment.source:
+            return event
+        file, sender = event.attachment, self._ghost(event.sender)
+        async with gate:
+            try:
+                data = media.read(file.source)
+                source = await self._patiently(
+                    lambda: self._homeserver.upload(
+                        data, mimetype=file.mimetype, filename=file.filename, sender=sender
+                    )
+                )
+            except (ParseError, PermanentError) as error:
+                self.refused[event.id] = f"its file is left out: {error.message}"
+                return with_media(event, "", file.size)
+        return with_media(event, source, len(data))
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _enter(self, events: Sequence[Canonical]) -> None:
+        """Put events in as chains in which nothing points at its own chain."""
+        chain: dict[SourceId, Brought] = {}
+        for event in events:
+            if _target(event) in chain:
+                await self._put(chain)
+            sender, key = self._ghost(event.sender), delivery_id(self._portal, event, MATRIX)
+            pointed = _pointed(event, self._imported)
+            one = self._importer.convert(pointed, sender=sender, key=key)
+            if one is None:
+                await self._put(chain)
+                await self._send(pointed, sender, key)
+            else:
+                chain[event.id] = one
+        await self._put(chain)
+
+    async def _put(self, chain: dict[SourceId, Brought]) -> None:
+        """Put a chain in and journal it; it is empty afterwards."""
+        while chain:
+            results = await self._patiently(
+                lambda: self._importer.put(self._portal.room, tuple(chain.values()))
+            )
+            made: list[tuple[SourceId, EventId]] = []
+            for source, result in zip(list(chain), results, strict=False):
+                del chain[source]
+                if isinstance(result, Refused):
+                    self.refused[source] = result.reason
+                else:
+                    made.append((source, result))
+            await self._journal(made)
+
+    async def _send(self, event: Canonical, sender: UserId, key: DeliveryId) -> None:
+        """Say what can't be in a chain."""
+        try:
+            made = await self._patiently(
+                lambda: self._homeserver.send(
+                    self._portal.room, event, transaction=key, sender=sender, at=event.at
+                )
+            )
+        except PermanentError as error:
+            self.refused[event.id] = error.message
+        else:
+            await self._journal([(event.id, made)])
+
+    async def _journal(self, made: list[tuple[SourceId, EventId]]) -> None:
+        await self._store.save_imported(self._portal.id, made)
+        self._imported.update(made)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, and again after each wait that the homeserver names."""
+        while True:
+            try:
+                return await ask()
+            except TransientError as error:
+                if not error.retry_after:
+                    raise
+                self._say(f"the homeserver asks us to wait {error.retry_after:.1f} s; then it goes on")
+                await self._clock.sleep(error.retry_after)
+
+
+def _first(several: BaseExceptionGroup[FallbackError]) -> FallbackError:
+    """Give the error that a group of tasks ended with."""
+    first = several.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _target(event: Canonical) -> SourceId | None:
+    """Name the event that this one points at."""
+    match event:
+        case Message(reply_to=target):
+            return target
+        case Edit() | Reaction() | Redaction() | Vote():
+            return event.target
+        case _:
+            return None
+
+
+def _pointed(event: Canonical, imported: dict[SourceId, EventId]) -> Canonical:
+    """Turn ids of the export that an event points to into ids of the room."""
+    match event:
+        case Message(reply_to=str() as target):
+            made = imported.get(target)
+            return replace(event, reply_to=SourceId(made) if made else None)
+        case Edit() | Reaction() | Redaction() | Vote():
+            return replace(event, target=SourceId(imported.get(event.target, EventId(event.target))))
+        case _:
+            return event
