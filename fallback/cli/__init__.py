@@ -23,6 +23,8 @@ COMMANDS = {
     "ready": "Show who could be reached if WhatsApp went down now.",
     "rollcall": "Show who has been reached since the outage began.",
     "switch": "Move the team by hand, or let the detector decide.",
+    "drill": "Rehearse the move, and see who answered.",
+    "outages": "List past outages and drills.",
     "vault": "Lock the profile's keys; back up and restore.",
 }
 """Name and one line of help; the module of the same name holds ``command``."""
