@@ -18,6 +18,7 @@ from fallback.homeserver import ManagedHomeserver
 from fallback.homeserver.accounts import ADMIN
 from fallback.matrix import signin
 from fallback.matrix.client import NioHomeserver
+from fallback.matrix.crypto.client import SafeClient
 from fallback.matrix.http import MatrixHttp, UnknownTokenError, bearer
 from fallback.simulator.identity import CasServer
 from fallback.store.memory import MemoryStore
@@ -272,10 +273,11 @@ async def test_a_sign_in_that_is_stopped_while_the_homeserver_makes_the_device_d
 
 
 @pytest.mark.parametrize("version", ["11", "12"])
-async def test_rooms_of_both_versions_work(server, sara, version):
+async def test_rooms_of_both_versions_work(server, sara, version, tmp_path):
     token, device = await server.login(sara.user, sara.password)
     other = await server.create_account("other")
-    side = NioHomeserver(server.url, sara.user, device, token)
+    client = SafeClient(server.url, sara.user, device, token, folder=tmp_path, key=bytes(32))
+    side = NioHomeserver(client, MemoryStore())
     try:
         room = await side.create_room(RoomSpec(name="work", version=version, admins=(other.user,)))
         assert (":" in room) == (version == "11")

@@ -156,7 +156,7 @@ async def _redirected(url: str) -> Answer:
         url = urljoin(url, answer.headers.get("Location", ""))
         if urlsplit(url).scheme != "https" or "@" in urlsplit(url).netloc:
             break
-    raise AuthError("the server sends us to and fro, or away from https", _BY_HAND)
+    raise AuthError("the server sends us in circles, or away from https", _BY_HAND)
 
 
 async def _ask(http: MatrixHttp, path: str) -> Answer:
