@@ -7,17 +7,16 @@ from typing import Any
 
 import msgspec
 import vodozemac
-from nio.crypto import Sas as NioSas
 
+from fallback.core.emoji import EMOJI as TABLE
 from fallback.errors import PermanentError
 from fallback.matrix.crypto.canonical import Json, b64, canonical
 from fallback.matrix.crypto.identity import Chain
 
 METHOD, AGREEMENT, HASH, MAC = "m.sas.v1", "curve25519-hkdf-sha256", "sha256", "hkdf-hmac-sha256.v2"
 PREFIX = "m.key.verification."
-_CORRECTED = {"Wrench": "Spanner", "Airplane": "Aeroplane", "Thumbs up": "Thumbs Up"}
-EMOJI: tuple[tuple[str, str], ...] = tuple((sign, _CORRECTED.get(name, name)) for sign, name in NioSas.emoji)
-"""The 64 signs with their English names as in the specification."""
+EMOJI: tuple[tuple[str, str], ...] = tuple((sign, english) for sign, english, _ in TABLE)
+"""The 64 signs with their English names."""
 
 Message = tuple[str, Json]
 """Type without its prefix, and content."""
