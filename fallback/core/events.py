@@ -72,6 +72,8 @@ class Attachment(Frozen, frozen=True):
         duration_ms, width, height: 0 where unknown.
         waveform: loudness of a voice note, 0 to 1024 a step.
         sha256: hex digest of the plain bytes, where known.
+        keys: what the bytes at ``source`` are encrypted with, as Matrix's JSON (``EncryptedFile``); a secret.
+        thumbnail: a small picture of it.
     """
 
     kind: MediaKind
@@ -84,6 +86,8 @@ class Attachment(Frozen, frozen=True):
     height: int = 0
     duration_ms: int = 0
     waveform: tuple[int, ...] = ()
+    keys: str = ""
+    thumbnail: "Attachment | None" = None
 
 
 class Location(Frozen, frozen=True):
@@ -123,6 +127,8 @@ class Event(Frozen, frozen=True, tag=True, kw_only=True):
         late: it was queued during an outage and arrives after newer ones.
         relayed: the network where it was first said, when a relay brought it here.
         transaction: of our own request that made it, where the homeserver tells.
+        trust: how sure its sender is, where it came encrypted: ``ok``, ``unsigned`` or ``unknown`` device,
+            ``imported`` (true to whom the key came from); empty where it came in clear.
     """
 
     id: SourceId
@@ -133,6 +139,7 @@ class Event(Frozen, frozen=True, tag=True, kw_only=True):
     late: bool = False
     relayed: Origin | None = None
     transaction: str = ""
+    trust: str = ""
 
 
 class Message(Event, frozen=True, tag=True, kw_only=True):

@@ -90,4 +90,4 @@ def opus_duration(data: bytes) -> int:
         return 0
     (samples,) = struct.unpack_from("<q", data, last + 6)
     (skipped,) = struct.unpack_from("<H", data, head + 10)
-    return max(0, samples - skipped) * 1000 // _OPUS_RATE
+    return int(max(0, samples - skipped) * 1000 // _OPUS_RATE)

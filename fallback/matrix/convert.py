@@ -1,8 +1,13 @@
 """Canonical events as Matrix event content and back (pure); shapes as mautrix-whatsapp and Element write them."""
 
 import hashlib
+import re
 from collections.abc import Mapping
+from html import escape
 from typing import Any, assert_never
+from urllib.parse import quote
+
+from msgspec.json import decode
 
 from fallback.core.events import (
     Attachment,
@@ -30,8 +35,17 @@ SOURCE = "dev.fallback.source"
 """Our key in event content: where and when it was first said; survives the loss of our own store."""
 TOPIC = "dev.fallback.topic"
 """Our key in a notice: what it is about, so that a client can act on it."""
+PROFILE = "com.beeper.per_message_profile"
+"""Who speaks, where one account speaks on behalf of many (MSC4144)."""
 POLL_START = "org.matrix.msc3381.poll.start"
 POLL_RESPONSE = "org.matrix.msc3381.poll.response"
+POLL_END = "org.matrix.msc3381.poll.end"
+VOTES = "dev.fallback.votes"
+"""Our key in a poll: the votes that an export tells, by answer."""
+FORWARDED = "↷ Forwarded"
+FORWARDED_HTML = f"<p data-mx-forwarded-notice><em>{FORWARDED}</em></p>"
+EDITED = " (edited)"
+EDITED_HTML = f"<em data-fallback-edited>{EDITED}</em>"
 _TEXT = "org.matrix.msc1767.text"
 _MSGTYPE = {
     MediaKind.IMAGE: "m.image",
@@ -83,6 +97,18 @@ def option_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def poll_end(poll: Poll, target: str) -> tuple[str, Content]:
+    """Close a poll that was brought, with its results in words: nobody knows whose the votes were."""
+    text = f"{poll.question}\n{results(poll)}"
+    relation = {"rel_type": "m.reference", "event_id": target}
+    return POLL_END, {POLL_END: {}, "body": text, _TEXT: text, "m.relates_to": relation, "m.mentions": {}}
+
+
+def results(poll: Poll) -> str:
+    """Say the votes that an export tells, in one line."""
+    return "WhatsApp: " + " · ".join(f"{option.text} {option.votes}" for option in poll.options)
+
+
 def _source(event: Canonical) -> Content:
     source: Content = {"id": event.id, "network": event.origin.value, "at": event.at}
     if isinstance(event, Message):
@@ -91,11 +117,47 @@ def _source(event: Canonical) -> Content:
     return source | ({"late": True} if event.late else {})
 
 
-def _body(text: str) -> Content:
-    formatted = to_html(text)
-    if formatted is None:
+def _body(text: str, mentions: tuple[Identity, ...] = ()) -> Content:
+    plain = escape(text, quote=False).replace("\n", "<br>")
+    formatted = _pills(to_html(text) or plain, mentions)
+    if formatted == plain:
         return {"body": text}
     return {"body": text, "format": "org.matrix.custom.html", "formatted_body": formatted}
+
+
+def _pills(html: str, mentions: tuple[Identity, ...]) -> str:
+    """Turn ``@name`` or ``@number`` of those who have an account into links that clients show as a person."""
+    people = {
+        escape(name, quote=False): one
+        for one in mentions
+        if one.mxid
+        for name in (one.name, one.phone.removeprefix("+"), one.lid)
+        if name
+    }
+    if not people:
+        return html
+    names = "|".join(re.escape(name) for name in sorted(people, key=len, reverse=True))
+
+    def pill(found: re.Match[str]) -> str:
+        one = people[found[1]]
+        shown = escape(one.name, quote=False) or found[1]
+        return f'<a href="https://matrix.to/#/{quote(one.mxid, safe="@:")}">@{shown}</a>'
+
+    return re.sub(rf"@({names})(?!\w)", pill, html)
+
+
+def _words(event: Message, text: str) -> Content:
+    """Write a message's text or caption with the marks that tell what became of it."""
+    content = _body(text, event.mentions)
+    html = content.get("formatted_body") or escape(text, quote=False).replace("\n", "<br>")
+    body = text
+    if event.edited:
+        body, html = body + EDITED, html + EDITED_HTML
+    if event.forwarded:
+        body, html = f"{FORWARDED}\n\n{body}".rstrip("\n"), FORWARDED_HTML + html
+    if body == text:
+        return content
+    return {"body": body, "format": "org.matrix.custom.html", "formatted_body": html}
 
 
 def _mentions(event: Message | Edit) -> Content:
@@ -113,13 +175,15 @@ def _message(event: Message) -> tuple[str, Content]:
     elif event.location is not None:
         content = _location(event.location)
     elif event.attachment is None:
-        content = {"msgtype": "m.text", **_body(event.text)}
+        content = {"msgtype": "m.text", **_words(event, event.text)}
     elif not event.attachment.source:
         left_out = f"📎 {event.attachment.kind.value} (not in the export)"
         content = {"msgtype": "m.notice", "body": f"{left_out}\n{event.text}".rstrip()}
     else:
         kind = "m.sticker" if event.attachment.kind is MediaKind.STICKER else kind
-        content = _file(event.attachment, event.text)
+        content = _file(event.attachment)
+        if event.text or event.forwarded:
+            content |= _words(event, event.text)
     content["m.mentions"] = _mentions(event)
     if event.reply_to:
         content["m.relates_to"] = {"m.in_reply_to": {"event_id": event.reply_to}}
@@ -127,7 +191,7 @@ def _message(event: Message) -> tuple[str, Content]:
 
 
 def _edit(event: Edit) -> Content:
-    new = {"msgtype": "m.text", **_body(event.text), "m.mentions": _mentions(event)}
+    new = {"msgtype": "m.text", **_body(event.text, event.mentions), "m.mentions": _mentions(event)}
     return {
         **new,
         "body": f"* {event.text}",
@@ -136,16 +200,14 @@ def _edit(event: Edit) -> Content:
     }
 
 
-def _file(file: Attachment, caption: str) -> Content:
-    info: Content = {"mimetype": file.mimetype or "application/octet-stream", "size": file.size}
-    info |= {"w": file.width, "h": file.height} if file.width and file.height else {}
+def _file(file: Attachment) -> Content:
+    info = _info(file)
+    if file.thumbnail is not None:
+        place, where = _place(file.thumbnail)
+        info |= {f"thumbnail_{place}": where, "thumbnail_info": _info(file.thumbnail)}
     info |= {"duration": file.duration_ms} if file.duration_ms else {}
-    content: Content = {
-        "url": file.source,
-        "filename": file.filename,
-        "info": info,
-        **_body(caption or file.filename),
-    }
+    place, where = _place(file)
+    content: Content = {place: where, "filename": file.filename, "info": info, "body": file.filename}
     if file.kind is not MediaKind.STICKER:
         content["msgtype"] = _MSGTYPE[file.kind]
     if file.kind is MediaKind.VOICE:
@@ -156,34 +218,80 @@ def _file(file: Attachment, caption: str) -> Content:
     return content
 
 
+def _info(file: Attachment) -> Content:
+    info: Content = {"mimetype": file.mimetype or "application/octet-stream", "size": file.size}
+    return info | ({"w": file.width, "h": file.height} if file.width and file.height else {})
+
+
+def _place(file: Attachment) -> tuple[str, Any]:
+    """Say where the bytes are: an address, or that with the keys to what is encrypted there."""
+    return ("file", {**decode(file.keys), "url": file.source}) if file.keys else ("url", file.source)
+
+
 def _location(place: Location) -> Content:
     label = "\n".join(part for part in (place.name, place.address) if part)
     address = f"https://maps.google.com/?q={place.latitude},{place.longitude}"
+    what = "Live location" if place.live else "Location"
     return {
         "msgtype": "m.location",
         "geo_uri": f"geo:{place.latitude},{place.longitude}",
-        "body": f"Location: {label}\n{address}" if label else f"Location: {address}",
+        "body": f"{what}: {label}\n{address}" if label else f"{what}: {address}",
     }
 
 
 def _poll(poll: Poll) -> Content:
+    votes = {option_id(option.text): option.votes for option in poll.options if option.votes}
+    question = f"{poll.question}\n{results(poll)}" if votes else poll.question
     lines = "\n".join(f"{n}. {option.text}" for n, option in enumerate(poll.options, 1))
     content: Content = {
         "msgtype": "m.text",
-        "body": f"{poll.question}\n{lines}",
-        _TEXT: f"{poll.question}\n{lines}",
+        "body": f"{question}\n{lines}",
+        _TEXT: f"{question}\n{lines}",
         POLL_START: {
             "kind": "org.matrix.msc3381.poll.disclosed",
             "max_selections": poll.selectable or len(poll.options),
-            "question": {_TEXT: poll.question},
+            "question": {_TEXT: question},
             "answers": [{"id": option_id(option.text), _TEXT: option.text} for option in poll.options],
         },
     }
-    if any(option.votes for option in poll.options):
-        content["dev.fallback.votes"] = {option_id(option.text): option.votes for option in poll.options}
-    return content
+    return content | ({VOTES: votes} if votes else {})
 
 
 def identity_of(user: str, names: Mapping[str, str]) -> Identity:
     """Name a Matrix user by the room's member names."""
     return Identity(mxid=sanitise_name(user, 255), name=names.get(user, ""))
+
+
+def as_person(content: Content, person: Identity) -> Content:
+    """Say something for a person as one account: a profile for this message, and the name in the text.
+
+    What has no text (a reaction, a vote) stays as it is.
+    """
+    if "body" not in content:
+        return content
+    name = sanitise_name(person.name or person.key)
+    named: Content = {**content, **_prefixed(content, name)}
+    if isinstance(content.get("m.new_content"), dict):
+        named["m.new_content"] = as_person(content["m.new_content"], person)
+        named["body"] = f"* {named['m.new_content']['body']}"
+    if POLL_START in content:
+        question = {_TEXT: f"{name}: {content[POLL_START]['question'][_TEXT]}"}
+        named[POLL_START] = {**content[POLL_START], "question": question}
+    number = hashlib.sha256(person.key.encode()).hexdigest()[:16]  # the key may be a telephone number
+    named[PROFILE] = {"id": number, "displayname": name, "has_fallback": True}
+    return named
+
+
+def _prefixed(content: Content, name: str) -> Content:
+    if content["body"] == content.get("filename"):
+        return {"body": f"{name}:"}
+    html = content.get("formatted_body")
+    if html is None:
+        html = escape(content["body"], quote=False).replace("\n", "<br>")
+    body = f"{name}: {content['body']}"
+    return {"body": body, "format": "org.matrix.custom.html", "formatted_body": person_html(name) + html}
+
+
+def person_html(name: str) -> str:
+    """Write the name before the text as clients that know profiles leave it out."""
+    return f"<strong data-mx-profile-fallback>{escape(name, quote=False)}: </strong>"

@@ -25,8 +25,20 @@ from fallback.core.events import (
 )
 from fallback.core.ids import ChatId, SourceId
 from fallback.errors import PermanentError
-from fallback.matrix.convert import SOURCE, option_id, to_content
-from fallback.matrix.read import from_event
+from fallback.matrix.attachments import seal_file
+from fallback.matrix.convert import (
+    EDITED,
+    FORWARDED,
+    POLL_END,
+    POLL_START,
+    PROFILE,
+    SOURCE,
+    as_person,
+    option_id,
+    poll_end,
+    to_content,
+)
+from fallback.matrix.read import from_event, said
 
 ROOM = "!room"
 GHOST = "@wa_1:s"
@@ -81,7 +93,33 @@ def there_and_back(event, sender=GHOST, **extra):
         },
         {"text": "answer", "reply_to": SourceId("$quoted")},
         {"text": "x", "edited": True, "forwarded": True, "late": True},
+        {"text": "*x*\n\ny", "edited": True, "forwarded": True},
         {"deleted": True},
+        {"location": Location(31.95, 35.93, live=True)},
+        {
+            "attachment": Attachment(
+                MediaKind.IMAGE,
+                "a.jpg",
+                "mxc://s/1",
+                "image/jpeg",
+                9,
+                keys=json.dumps(seal_file(b"a")[1], separators=(",", ":")),
+                thumbnail=Attachment(
+                    MediaKind.IMAGE,
+                    source="mxc://s/2",
+                    mimetype="image/jpeg",
+                    size=3,
+                    width=2,
+                    height=1,
+                    keys=json.dumps(seal_file(b"t")[1], separators=(",", ":")),
+                ),
+            ),
+            "forwarded": True,
+        },
+        {
+            "text": "ask @Sara",
+            "mentions": (Identity(name="Sara", mxid="@sara:s"),),
+        },
     ],
     ids=lambda fields: "-".join(fields),
 )
@@ -154,6 +192,127 @@ def test_hostile_names_and_text_lose_their_controls():
     assert from_event(raw, ROOM, {}).text == "]0;PWNEDabc"
 
 
+SARA = Identity(name="Sara", mxid="@sara:s", phone="+962790000001")
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("@Sara?", '<a href="https://matrix.to/#/@sara:s">@Sara</a>?'),
+        ("@962790000001 *now*", '<a href="https://matrix.to/#/@sara:s">@Sara</a> <strong>now</strong>'),
+        ("a<b @Sara", 'a&lt;b <a href="https://matrix.to/#/@sara:s">@Sara</a>'),
+        ("@Sarah", None),
+    ],
+)
+def test_a_mention_is_a_link_to_the_person(text, html):
+    _, content = to_content(message(text=text, mentions=(SARA,)))
+    assert content.get("formatted_body") == html
+    assert content["m.mentions"] == {"user_ids": ["@sara:s"]}
+    assert content["body"] == text
+
+
+def test_who_has_no_account_is_mentioned_in_plain_text():
+    _, content = to_content(message(text="@Omar", mentions=(Identity(name="Omar"),)))
+    assert "formatted_body" not in content
+    assert content["m.mentions"] == {}
+
+
+def test_a_pill_of_another_client_reads_as_a_mention():
+    body = {
+        "msgtype": "m.text",
+        "body": "Sara: go",
+        "format": "org.matrix.custom.html",
+        "formatted_body": '<a href="https://matrix.to/#/@sara:s">Sara</a>: go',
+        "m.mentions": {"user_ids": ["@sara:s"]},
+    }
+    raw = {"type": "m.room.message", "content": body, "event_id": "$1", "sender": "@x:s"}
+    read = from_event(raw, ROOM, NAMES)
+    assert (read.text, read.mentions) == ("@Sara: go", (Identity(name="Sara", mxid="@sara:s"),))
+
+
+def test_every_client_sees_that_a_message_was_edited_or_forwarded():
+    _, content = to_content(message(text="x", edited=True, forwarded=True))
+    assert content["body"] == f"{FORWARDED}\n\nx{EDITED}"
+    assert said(content) == "x"
+    _, content = to_content(message(text="x (edited)"))
+    assert said(content) == "x (edited)"
+
+
+def test_an_encrypted_file_has_no_address_in_clear():
+    file = Attachment(MediaKind.DOCUMENT, "a.pdf", "mxc://s/1", keys='{"v":"v2"}')
+    _, content = to_content(message(attachment=file))
+    assert "url" not in content
+    assert content["file"] == {"v": "v2", "url": "mxc://s/1"}
+
+
+def test_a_poll_tells_the_votes_that_nobody_can_cast_again():
+    poll = Poll("متى؟", (PollOption("اليوم", 2), PollOption("غداً")), 1)
+    _, content = to_content(message(poll=poll))
+    assert "WhatsApp: اليوم 2 · غداً 0" in content["body"]
+    assert content["body"].splitlines()[1] in content[POLL_START]["question"]["org.matrix.msc1767.text"]
+    kind, content = poll_end(poll, "$poll")
+    assert kind == POLL_END
+    assert content["m.relates_to"] == {"rel_type": "m.reference", "event_id": "$poll"}
+    assert content["body"] == "متى؟\nWhatsApp: اليوم 2 · غداً 0"
+
+
+RELAY = "@relay:s"
+LEILA = Identity(name="Leila <b>", phone="+962790000002")
+
+
+def relayed(event, relay=RELAY):
+    kind, content = to_content(event)
+    content = json.loads(json.dumps(as_person(content, LEILA)))
+    raw = {"type": kind, "content": content, "event_id": "$1", "sender": RELAY, "origin_server_ts": event.at}
+    return content, from_event(raw, ROOM, {RELAY: "Relay"}, relay=relay)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        message(text="hello"),
+        message(text="hello *you*\n> quoted"),
+        message(text="x", edited=True, forwarded=True),
+        message(attachment=Attachment(MediaKind.IMAGE, "a.jpg", "mxc://s/1", "image/jpeg", 9)),
+        message(attachment=Attachment(MediaKind.IMAGE, "a.jpg", "mxc://s/1", "image/jpeg", 9), text="look"),
+        message(attachment=Attachment(MediaKind.STICKER, "s.webp", "mxc://s/1", "image/webp", 9)),
+        message(poll=Poll("When?", (PollOption("now", 2, option_id("now")),), 1)),
+        message(location=Location(31.95, 35.93, "office")),
+        message(deleted=True),
+    ],
+    ids=lambda event: event.text or "other",
+)
+def test_what_one_account_says_for_a_person_reads_as_that_persons(event):
+    content, read = relayed(event)
+    assert read.sender == Identity(name=LEILA.name)
+    for name in ("text", "attachment", "poll", "location", "deleted", "edited", "forwarded"):
+        assert getattr(read, name) == getattr(event, name), name
+    assert content["body"].startswith("Leila <b>:")
+    assert content[PROFILE]["displayname"] == LEILA.name
+    assert "962790000002" not in json.dumps(content)
+
+
+def test_an_edit_for_a_person_reads_as_that_persons():
+    edit = Edit(id=SourceId("e"), chat=ChatId("c"), target=SourceId("$0"), text="new *text*")
+    content, read = relayed(edit)
+    assert content["body"] == "* Leila <b>: new *text*"
+    assert (read.sender.name, read.text, read.target) == (LEILA.name, "new *text*", "$0")
+
+
+def test_only_the_relay_speaks_for_others():
+    _, read = relayed(message(text="hello"), relay="@other:s")
+    assert read.sender == Identity(mxid=RELAY, name="Relay")
+    assert "Leila" in read.text
+    assert read.relayed is None
+    _, read = relayed(message(text="hello"), relay="")
+    assert read.sender.mxid == RELAY
+
+
+def test_a_reaction_for_a_person_stays_a_reaction():
+    reaction = Reaction(id=SourceId("e"), chat=ChatId("c"), target=SourceId("$0"), key="👍")
+    assert PROFILE not in relayed(reaction)[0]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -170,6 +329,9 @@ KEYS = [
     "m.mentions",
     "formatted_body",
     "format",
+    "file",
+    "m.new_content",
+    PROFILE,
     SOURCE,
 ]
 
@@ -198,3 +360,4 @@ def test_malformed_events_never_raise(kind, content, msgtype):
         "state_key": "@x:s",
     }
     from_event(raw, ROOM, NAMES)
+    from_event(raw, ROOM, NAMES, relay=GHOST)
