@@ -156,8 +156,11 @@ class Archive:
     def _starts_like_chat(self, name: str) -> bool:
         with utf8(self.open(name)) as stream:
             lines = stream.read(1 << 16).split(b"\n")
-        header = learn(lines[:400])
-        return header is not None and (header.shape.close.strip() != "" or header.seen > 1)
+        for count in (20, 400):
+            header = learn(lines[:count])
+            if header is not None and (header.shape.close.strip() != "" or header.seen > 1):
+                return True
+        return False
 
 
 def open_export(path: Path | str) -> Archive:

@@ -32,9 +32,7 @@ _IOS_BEFORE: Final = re.compile(
 )
 _IOS_AFTER: Final = re.compile(rf"<({_FILE}) ([^<>\n.]{{3,30}})>\s*$")
 _IOS_2016: Final = re.compile(rf"({_FILE}) <{_LEAD}([^<>\n:]{{3,30}})>\s*$")
-_IOS_ALONE: Final = re.compile(
-    r"[\u200e\u200f]<([^<>:\n]{2,40}): ([0-9]{8}-[A-Z]{3,8}-[0-9-]{19}\.[a-z0-9]{2,5})>"
-)
+_IOS_ALONE: Final = re.compile(r"[\u200e\u200f]<([^<>:\n]{2,40}): ([A-Za-z0-9-]{1,64}\.[a-z0-9]{2,5})>")
 _ANDROID_ALONE: Final = re.compile(
     r"\u200e?([A-Z]{3}-[0-9]{8}-WA[0-9]{4}\.[a-z0-9]{2,5}) \(([^()\n]{3,60})\)"
 )
@@ -102,9 +100,6 @@ def understand(text: str, extra: frozenset[str] = frozenset()) -> Body | None:
         text: decoded, line ends as ``\\n``, marks still in it.
         extra: folded wordings in angle brackets that this file repeats: left-out media of unknown languages.
     """
-    quick = _quick_attached(text)
-    if quick is not None:
-        return quick
     if "://" in text and (place := _location(text)) is not None:
         return place
     line, _, rest = text.partition("\n")
@@ -120,8 +115,8 @@ def understand(text: str, extra: frozenset[str] = frozenset()) -> Body | None:
     return _attached(text, line, rest) or _tail_token(text) or _deleted_by_admin(bare, rest)
 
 
-def _quick_attached(text: str) -> Body | None:
-    """Read the two most common forms of a named file without the rest of the rules."""
+def attached_alone(text: str) -> Body | None:
+    """Read the two most common forms of a named file without the rest of the rules that ``understand`` tries."""
     match = _IOS_ALONE.fullmatch(text) or _ANDROID_ALONE.fullmatch(text)
     if match is None:
         return None

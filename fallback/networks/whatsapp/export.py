@@ -70,7 +70,7 @@ class Totals(msgspec.Struct):
         if max(map(sub, stamps, chain((latest,), stamps))) > _GAP:
             before = accumulate(stamps, max, initial=latest)
             self.gaps += [(a, b) for a, b in zip(before, stamps, strict=False) if b - a > _GAP]
-        return max(latest, *stamps)
+        return max(chain((latest,), stamps))
 
 
 class Export:
@@ -194,13 +194,14 @@ class Export:
 
     def _walk(self) -> None:
         """Read the whole file once for its totals and its group."""
-        totals, state, mine = Totals(), GroupState(), Counter[str]()
+        totals, state, mine, writers = Totals(), GroupState(), Counter[str](), Counter[str | None]()
         latest = 0
         for part in self._reader.slices():
             latest = totals.time(part.stamps, latest)
-            totals.people.update(name for name in part.names if name is not None)
+            writers.update(part.names)
             totals.kinds.update(text=len(part.names) - len(part.special))
             self._walk_special(part, totals, state, mine)
+        totals.people = Counter({name: n for name, n in writers.items() if name is not None})
         totals.kinds = +totals.kinds
         if not self._me and mine:
             self._me = mine.most_common(1)[0][0]

@@ -3,7 +3,6 @@
 import calendar
 import functools
 import re
-from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -21,6 +20,7 @@ _USUAL: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[ \u00a0\u202f]([^
 _END: Final = re.compile(r"(\d\d)(\D*)")
 _HALVES: Final = dict.fromkeys(MORNING, 0) | dict.fromkeys(AFTERNOON, 12)
 _DAY: Final = 86400
+_MANY_TIMES: Final = 1 << 17
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 FIRST_YEAR: Final = 2009
 """The year in which WhatsApp appeared: an earlier one is a misreading."""
@@ -150,33 +150,49 @@ class Clock:
     """
 
     def __init__(self, words: dict[str, str], *, seconds: bool) -> None:
-        self.known: dict[bytes, int] = {}
-        self._wrong: set[bytes] = set()
+        self._known: dict[bytes, int] = {}
         self._words = words
         self._unit = 1 if seconds else 60
+        self._cut = 0
         self._ends: dict[bytes, tuple[int, dict[bytes, int]]] = {}
         self._starts: dict[str, dict[bytes, int]] = {}
 
-    def read(self, times: AbstractSet[bytes]) -> bool:
-        """Read times into ``known``, -1 for what is none, and say whether all exist."""
-        known, ends = self.known, self._ends
-        for time in times - known.keys():
-            start, _, end = time.rpartition(b":")
-            try:
-                last, starts = ends[end]
-                known[time] = starts[start] + last
-            except KeyError:
-                known[time] = self._new(time, start, end)
-        return self._wrong.isdisjoint(times)
+    @property
+    def capital(self) -> bool:
+        """Say whether AM or PM stood in capitals in a time so far."""
+        seen = (*self._starts, *(time.decode("utf-8", "replace") for time in self._known))
+        return any("AM" in text or "PM" in text for text in seen)
 
-    def _new(self, time: bytes, start: bytes, end: bytes) -> int:
-        """Read a time whose start or end is new, and remember both."""
+    def read(self, times: list[bytes]) -> list[int]:
+        """Give the seconds since midnight of times, -1 for what is none."""
+        known = self._known
+        if self._unit != 1:
+            for time in set(times).difference(known):
+                known[time] = self._new(time)
+            return [known[time] for time in times]
+        # nearly every time with seconds is new: looking up its two halves is faster than remembering it
+        self._cut = self._cut or len(times[0]) - times[0].rfind(b":") - 1
+        cut, ends, found = self._cut, self._ends, []
+        for time in times:
+            try:
+                last, starts = ends[time[-cut:]]
+                found.append(starts[time[:-cut]] + last)
+            except KeyError:
+                found.append(known[time] if time in known else self._new(time))
+        return found
+
+    def _new(self, time: bytes) -> int:
+        """Read a time whose start or end is new, and remember both, or the whole where it has other parts."""
+        cut = self._cut or len(time) - time.rfind(b":") - 1
+        start, end = time[:-cut], time[-cut:]
         last, starts = self._ends.get(end) or self._end(end)
+        if start in starts:
+            return starts[start] + last
         seconds = self._whole(time)
-        if seconds < 0:
-            self._wrong.add(time)
-        elif last >= 0 and start:
+        if last >= 0 and seconds >= 0 and start:
             starts[start] = seconds - last
+        elif len(self._known) < _MANY_TIMES:
+            self._known[time] = seconds
         return seconds
 
     def _end(self, end: bytes) -> tuple[int, dict[bytes, int]]:

@@ -44,7 +44,9 @@ class Dates:
     def feed(self, dates: list[bytes]) -> None:
         """Add the dates of the next records."""
         self.counts.update(dates)
-        new = [text for text, before in zip(dates, chain((self._last,), dates), strict=False) if text != before]
+        new = [
+            text for text, before in zip(dates, chain((self._last,), dates), strict=False) if text != before
+        ]
         self.runs += [fields(text)[0] for text in new[: _MAX_RUNS - len(self.runs)]]
         self._last = dates[-1]
 

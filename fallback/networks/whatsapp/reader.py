@@ -79,18 +79,20 @@ class Reader:
             foreign = foreign_ends(batch, self._source.layout.terminator)
             special: dict[int, Record] = {}
             for place in self._suspects(names, batch):
-                record = self._special(stamps[place], batch.labels[place], batch.bodies[place], foreign=foreign)
+                record = self._special(
+                    stamps[place], batch.labels[place], batch.bodies[place], foreign=foreign
+                )
                 special[place] = record
                 names[place] = record.label if record.system is None else None
             yield Slice(stamps, names, batch.bodies, special, foreign)
 
     def _stamps(self, batch: Batch) -> list[int]:
         """Give the local moments of a batch; each date of it is read once."""
-        days, seconds = self._days, self._source.clock.known
+        days = self._days
         for day in set(batch.dates).difference(days):
             numbers = fields(day)[0]
             days[day] = max(0, to_day(numbers, self.survey.order.order, self._source.year)) * _DAY
-        return [days[day] + seconds[time] for day, time in zip(batch.dates, batch.times, strict=True)]
+        return [days[day] + second for day, second in zip(batch.dates, batch.seconds, strict=True)]
 
     def _known(self, labels: list[bytes | None]) -> list[str | None]:
         """Give the names of labels, ``None`` where only the whole record tells whether it is one."""
@@ -114,7 +116,10 @@ class Reader:
             or _ANGLE in body
             or (_COLON in body and body.find(b"://") >= 0)
             or body[:_HEAD] in heads
-            or (not body.isascii() and (body.find(_LEFT) >= 0 or body.find(_RIGHT) >= 0 or body.endswith(ends)))
+            or (
+                not body.isascii()
+                and (body.find(_LEFT) >= 0 or body.find(_RIGHT) >= 0 or body.endswith(ends))
+            )
         ]
 
     def _special(self, stamp: int, label: bytes | None, body: bytes, *, foreign: bool) -> Record:
@@ -130,9 +135,9 @@ class Reader:
             return self._unknown(stamp, label, text)
         record = self._typed(stamp, name, text)
         found = record.special
-        if found is not None and record.system is None and not found.text and not found.attachment:
-            if len(body) < _SHORT and len(self._fixed) < _MANY:
-                self._fixed[body] = text, found
+        wordless = found is not None and record.system is None and not (found.text or found.attachment)
+        if found is not None and wordless and len(body) < _SHORT and len(self._fixed) < _MANY:
+            self._fixed[body] = text, found
         return record
 
     def _unknown(self, stamp: int, label: bytes, text: str) -> Record:
@@ -156,6 +161,9 @@ class Reader:
         return self._typed(stamp, _shown(renamed, raw_name), after)
 
     def _typed(self, stamp: int, name: str, text: str) -> Record:
+        alone = bodies.attached_alone(text)
+        if alone is not None:
+            return Record(stamp, name, text, alone)
         if text.endswith(">"):
             known = bodies.known_edited(text)
             if known is not None:

@@ -14,16 +14,21 @@ _SAMPLE: Final = 1 << 16
 _SHORTEST: Final = 10
 _TALLY: Final = 1 << 18
 
+Valid = Callable[[bytes, bytes], int | None]
+Read = Callable[[list[bytes], list[bytes]], list[int] | None]
+
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
     """Records that were read together, column by column, as they stand in the file.
 
     Args:
+        seconds: the times, since midnight.
         source: the bytes that all of it was cut from.
     """
 
     dates: list[bytes]
     times: list[bytes]
+    seconds: list[int]
     labels: list[bytes | None]
     bodies: list[bytes]
     source: bytes
@@ -88,8 +93,16 @@ def _line_ends(header: Header, sample: bytes) -> Layout:
         return _layout(header, b"\n", b"\n", strict=False)
     if crlf == all_ends:
         return _layout(header, b"\r\n", b"\r\n", strict=False)
-    after_crlf = len(header.compile(b"\r\n", loose=True).findall(b"\r\n" + sample))
     after_lf = len(header.compile(rb"(?<!\r)\n", loose=True).findall(sample))
+    # the exact pattern finds enough of nearly every iPhone's headers, in a tenth of the time
+    after_crlf = len(header.compile(b"\r\n").findall(b"\r\n" + sample))
+    if (
+        header.shape.platform == "ios"
+        and after_crlf > 1
+        and crlf + 1 - after_crlf <= max(2, after_crlf // 25)
+    ):
+        return _layout(header, b"\r\n", b"\r\n", strict=True)
+    after_crlf = len(header.compile(b"\r\n", loose=True).findall(b"\r\n" + sample))
     others = max(0, crlf + 1 - after_crlf)
     if header.shape.platform == "android" and after_crlf <= max(5, after_lf // 10):
         return _layout(header, rb"(?<!\r)\n", b"\n", strict=True)
@@ -107,15 +120,15 @@ def _layout(header: Header, end: bytes, terminator: bytes, *, strict: bool) -> L
 def split(
     stream: IO[bytes],
     layout: Layout,
-    valid: Callable[[bytes, bytes], bool],
-    valid_all: Callable[[set[bytes], set[bytes]], bool],
+    valid: Valid,
+    when: Read,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Batch | Preface]:
     """Give the records in lists, and first what stands before them.
 
     Args:
-        valid: tells whether a date and time exist; a header that names none is text.
-        valid_all: tells whether all of many dates and times exist.
+        valid: gives the seconds of a time; a header whose date or time does not exist is text.
+        when: gives the seconds of many times, or nothing where one of the dates or times does not exist.
         progress: told the bytes read so far.
     """
     pattern, end = layout.pattern, layout.terminator
@@ -135,7 +148,7 @@ def split(
                 continue
             size = _BLOCK
         part, buffer = buffer[:cut], buffer[cut:]
-        preface, batch = _records(part, layout, valid, valid_all)
+        preface, batch = _records(part, layout, valid, when)
         if first and preface.strip():
             yield Preface(preface)
         first = False
@@ -169,24 +182,26 @@ def _last_header(buffer: bytes, pattern: "re.Pattern[bytes]") -> int:
 def _records(
     part: bytes,
     layout: Layout,
-    valid: Callable[[bytes, bytes], bool],
-    valid_all: Callable[[set[bytes], set[bytes]], bool],
+    valid: Valid,
+    when: Read,
 ) -> tuple[bytes, Batch]:
     pieces = layout.pattern.split(part)
     dates, times = pieces[1::4], pieces[2::4]
     if layout.header.shape.time_first:
         dates, times = times, dates
-    if not valid_all(set(dates), set(times)):
+    seconds = when(dates, times) if dates else []
+    if seconds is None:
         return _checked(part, layout, valid)
-    return pieces[0], Batch(dates, times, pieces[3::4], pieces[4::4], part)
+    return pieces[0], Batch(dates, times, seconds, pieces[3::4], pieces[4::4], part)
 
 
-def _checked(part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool]) -> tuple[bytes, Batch]:
+def _checked(part: bytes, layout: Layout, valid: Valid) -> tuple[bytes, Batch]:
     """Split again, and leave headers that name no day or time inside the body before."""
-    batch = Batch([], [], [], [], part)
+    batch = Batch([], [], [], [], [], part)
     preface, last = part, None
     for match in layout.pattern.finditer(part):
-        if not valid(match["date"], match["time"]):
+        seconds = valid(match["date"], match["time"])
+        if seconds is None:
             continue
         if last is None:
             preface = part[: match.start()]
@@ -194,6 +209,7 @@ def _checked(part: bytes, layout: Layout, valid: Callable[[bytes, bytes], bool])
             batch.bodies.append(part[last.end() : match.start()])
         batch.dates.append(match["date"])
         batch.times.append(match["time"])
+        batch.seconds.append(seconds)
         batch.labels.append(match[3])
         last = match
     if last is not None:

@@ -13,7 +13,7 @@ class GroupState:
         self.created = ""
         self.renamed = ""
         self._members: dict[str, None] = {}
-        self._gone: set[str | None] = set()
+        self._gone: set[str] = set()
         self._admins: dict[str, None] = {}
         self._announce = False
         self._timer = 0

@@ -95,7 +95,7 @@ class Source:
                 stream,
                 self.layout,
                 self.valid,
-                self.valid_all,
+                self.read,
                 (lambda done: tell(done, total)) if tell else None,
             )
 
@@ -108,18 +108,18 @@ class Source:
             if not isinstance(batch, Preface):
                 yield batch
 
-    def valid_all(self, days: set[bytes], times: set[bytes]) -> bool:
-        """Say whether all of many dates exist in any order, and all of many times at all."""
+    def read(self, days: list[bytes], times: list[bytes]) -> list[int] | None:
+        """Give the seconds of times; nothing where a time, or a date in any order, does not exist."""
         known = self._exists
-        for day in days:
-            if day not in known:
-                known[day] = exists(fields(day)[0], self.year)
-        return self.clock.read(times) and all(map(known.get, days))
+        for day in set(days).difference(known):
+            known[day] = exists(fields(day)[0], self.year)
+        seconds = self.clock.read(times)
+        return seconds if min(seconds) >= 0 and all(map(known.get, days)) else None
 
-    def valid(self, day: bytes, time: bytes) -> bool:
-        """Say whether a date exists in any order, and a time at all."""
-        self.valid_all({day}, {time})
-        return self._exists[day] and self.clock.known[time] >= 0
+    def valid(self, day: bytes, time: bytes) -> int | None:
+        """Give the seconds of a time; nothing where it, or the date in any order, does not exist."""
+        seconds = self.read([day], [time])
+        return seconds[0] if seconds else None
 
 
 def look(source: Source, date_order: str | None) -> Survey:
@@ -174,13 +174,13 @@ def _misses(batch: Batch, source: Source) -> bool:
     """Say whether a body holds a header that only the loose pattern reads."""
     several = b"\0".join([body for body in batch.bodies if _NEWLINE in body])
     found = source.layout.loose.finditer(several)
-    return any(source.valid(match["date"], match["time"]) for match in found)
+    return any(source.valid(match["date"], match["time"]) is not None for match in found)
 
 
 def _decide(dates: Dates, source: Source, survey: Survey) -> DateOrder:
     pairs = (pair for batch in source.again() for pair in zip(batch.dates, batch.bodies, strict=True))
     worded = "\0" in source.layout.header.shape.gap + source.layout.header.shape.tail
-    capital = not worded or any(b"AM" in time or b"PM" in time for time in source.clock.known)
+    capital = not worded or source.clock.capital
     return decide(dates, source.layout.header.shape, survey.language, source.year, pairs, capital=capital)
 
 
@@ -189,7 +189,7 @@ def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
     votes: Counter[str] = survey.languages
     lines = 0
     for number, (label, body) in enumerate(talk):
-        if number > 1000 and sum(votes.values()) > 100:
+        if number > 1000 and votes.total() > 100:
             break
         if len(body) < 160 or body[:1] == b"<":
             text = body[:400].decode("utf-8", "replace").partition("\n")[0]
