@@ -1,6 +1,6 @@
 """The account that a profile is signed in with: signing in, renewing, signing out."""
 
-import contextlib
+import logging
 import secrets
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fallback.matrix.http import MatrixHttp, Renew
     from fallback.matrix.signin import Session, Way
 
+log = logging.getLogger(__name__)
 ACCOUNT = "account"
 FORMER = "account.former"
 """Who was signed in before the sign-out: the timeline is theirs."""
@@ -141,15 +142,20 @@ async def sign_out(store: Store) -> bool:
 
 
 def renewal(store: Store) -> "Renew":
-    """Give what renews the profile's access token: the new one is stored before it is used."""
+    """Give what renews the profile's access token: the new one is stored before it is used.
 
-    async def renewed() -> str:
+    Several clients of one account share it: one that comes late is given the token that another got.
+    """
+
+    async def renewed(expired: str) -> str:
         from fallback.matrix.http import MatrixHttp
         from fallback.matrix.signin import renew
 
         known = await account(store)
         http = MatrixHttp(known.url)
         try:
+            if known.token != expired and await _valid(http, known):
+                return known.token
             fresh = _account(known.url, await renew(http, _session(known)))
         finally:
             await http.close()
@@ -189,14 +195,28 @@ async def _lives(known: Account) -> bool:
         await http.close()
 
 
+async def _valid(http: "MatrixHttp", known: Account) -> bool:
+    """Whether the homeserver takes the account's token now."""
+    from fallback.matrix.http import UnknownTokenError
+    from fallback.matrix.signin import whoami
+
+    try:
+        await whoami(http, known.token)
+    except UnknownTokenError:
+        return False
+    return True
+
+
 async def _take_back(http: "MatrixHttp", session: "Session", device: str) -> None:
     """Delete the device that this sign-in made; not one that somebody else made."""
     from fallback.matrix.signin import end
 
     if session.device == device:
         http.token = session.token
-        with contextlib.suppress(FallbackError):
+        try:
             await end(http, session)
+        except FallbackError:
+            log.warning("device %s of %s stays: delete it from another one", session.device, session.user)
 
 
 def _account(url: str, session: "Session") -> Account:

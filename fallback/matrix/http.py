@@ -22,8 +22,8 @@ ANSWER_LIMIT = 200_000_000
 LONGEST_WAIT = 3600.0
 """Seconds of a server's wish to wait that we believe."""
 
-Renew = Callable[[], Awaitable[str]]
-"""Gets a new access token, and keeps it before it gives it."""
+Renew = Callable[[str], Awaitable[str]]
+"""Gets a new access token in place of an expired one, and keeps it before it gives it."""
 
 _BASE = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 
@@ -195,7 +195,7 @@ class MatrixHttp:
         """
         async with self._renewing:
             if self.token == expired and self._renew is not None:
-                self.token = await self._renew()
+                self.token = await self._renew(expired)
         return self.token
 
     async def exchange(

@@ -74,6 +74,7 @@ class OAuthHomeserver(_Served):
 
     Attributes:
         answers: what the next requests for a device code's tokens get, oldest first; then they succeed.
+        shut: nothing is revoked.
         interval: seconds between two questions of a client.
         devices: that are signed in, with their access token.
         asked: the path and form of all that came, for a test to look at.
@@ -85,6 +86,7 @@ class OAuthHomeserver(_Served):
         self.user = user
         self.answers = list(answers)
         self.interval = 5
+        self.shut = False
         self.devices: dict[str, str] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.tokens: list[str] = []
@@ -178,6 +180,8 @@ class OAuthHomeserver(_Served):
 
     async def _revoke(self, request: web.Request) -> web.Response:
         form = await self._form(request)
+        if self.shut:
+            raise web.HTTPServiceUnavailable
         self.devices.pop(self._refresh.pop(form["token"], ""), None)
         return web.json_response({})
 

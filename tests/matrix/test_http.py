@@ -231,28 +231,28 @@ async def expiring(request: web.Request) -> web.Response:
 async def test_an_expired_token_is_renewed_once_and_the_request_is_made_again_whole():
     renewed = []
 
-    async def renew() -> str:
-        renewed.append("fresh")
+    async def renew(expired: str) -> str:
+        renewed.append((expired, "fresh"))
         return "fresh"
 
     async with serving(expiring) as plain:
         http = MatrixHttp(plain.url, TOKEN, renew=renew)
         uploads = (http.upload(b"x" * 1000, mimetype="image/png", filename="a") for _ in range(5))
         assert await asyncio.gather(*uploads) == ["image/png 1000"] * 5
-        assert (http.token, renewed) == ("fresh", ["fresh"])
+        assert (http.token, renewed) == ("fresh", [(TOKEN, "fresh")])
         await http.close()
 
 
 async def test_a_request_in_another_s_name_is_not_renewed():
     async with serving(expiring) as plain:
-        http = MatrixHttp(plain.url, "fresh", renew=lambda: pytest.fail("renewed"))
+        http = MatrixHttp(plain.url, "fresh", renew=lambda _: pytest.fail("renewed"))
         with pytest.raises(UnknownTokenError):
             await http.json("GET", "/", headers=bearer("other"))
         await http.close()
 
 
 async def test_a_token_that_is_refused_at_once_again_is_not_renewed_for_ever():
-    async def renew() -> str:
+    async def renew(_expired: str) -> str:
         return "stale"
 
     async with serving(expiring) as plain:
@@ -266,7 +266,7 @@ async def test_a_token_that_is_refused_at_once_again_is_not_renewed_for_ever():
     ("error", "raised"), [(AuthError, UnknownTokenError), (TransientError, TransientError)]
 )
 async def test_a_renewal_that_fails_tells_whether_to_wait_or_to_sign_in_again(error, raised):
-    async def renew() -> str:
+    async def renew(_expired: str) -> str:
         raise error("no")
 
     async with serving(expiring) as plain:

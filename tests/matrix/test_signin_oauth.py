@@ -26,6 +26,7 @@ from fallback.store.memory import MemoryStore
 
 USER = "@sara:example.org"
 DEVICE = "FALLBACK0123456789"
+WHOAMI = "/_matrix/client/v3/account/whoami"
 
 
 class Eager:
@@ -143,7 +144,7 @@ async def test_requests_that_meet_an_expired_token_renew_it_once_and_are_made_ag
         session = await by_code(server)
         plain, calls = MatrixHttp(server.url), 0
 
-        async def renewed():
+        async def renewed(_expired):
             nonlocal session, calls
             calls += 1
             session = await renew(plain, session)
@@ -152,7 +153,7 @@ async def test_requests_that_meet_an_expired_token_renew_it_once_and_are_made_ag
         http = MatrixHttp(server.url, session.token, renew=renewed)
         for expiry in (1, 2):
             server.expire()
-            path = "/_matrix/client/v3/account/whoami"
+            path = WHOAMI
             answers = await asyncio.gather(*(http.json("GET", path) for _ in range(20)))
             assert all(answer["device_id"] == DEVICE for answer in answers)
             assert calls == expiry
@@ -184,6 +185,8 @@ async def test_the_listener_takes_one_answer_at_its_own_path_on_loopback_alone(c
         root = one.address.rsplit("/", 1)[0]
         assert await get(f"{root}/?loginToken=evil") == 404
         assert await get(one.address) == 400
+        async with aiohttp.ClientSession() as session:
+            assert (await session.head(f"{one.address}?loginToken=preview")).status == 405
         assert await get(f"{one.address}?loginToken=first") == 200
         assert await get(f"{one.address}?loginToken=second") == 410
         assert (await one.answer())["loginToken"] == "first"
@@ -209,11 +212,37 @@ class TestAProfile:
             assert again.device == known.device
             server.expire()
             http = MatrixHttp(server.url, again.token, renew=renewal(store))
-            await http.json("GET", "/_matrix/client/v3/account/whoami")
+            await http.json("GET", WHOAMI)
             await http.close()
             assert (await account(store)).token == http.token == server.devices[known.device]
             assert await sign_out(store)
             assert not server.devices
+
+    async def test_two_clients_of_it_share_a_renewal(self):
+        async with OAuthHomeserver(USER) as server:
+            store, offered = MemoryStore(), await discover("", server.url)
+            known = await enter(store, server.url, device_code(offered.oauth, print, Eager()))
+            one, other = (MatrixHttp(server.url, known.token, renew=renewal(store)) for _ in range(2))
+            server.expire()
+            await one.json("GET", WHOAMI)
+            await other.json("GET", WHOAMI)
+            assert one.token == other.token != known.token
+            server.expire()
+            await one.json("GET", WHOAMI)
+            server.expire()
+            await other.json("GET", WHOAMI)
+            assert other.token == server.devices[known.device]
+            await asyncio.gather(one.close(), other.close())
+
+    async def test_a_device_that_can_not_be_taken_back_is_named(self, caplog):
+        async with OAuthHomeserver("@other:example.org") as server:
+            offered = await discover("", server.url)
+            server.shut = True
+            with pytest.raises(AuthError, match="not for @other"):
+                await enter(MemoryStore(), server.url, device_code(offered.oauth, print, Eager()), user=USER)
+            (device,) = server.devices
+            assert device in caplog.text
+            assert server.devices[device] not in caplog.text
 
     async def test_its_token_is_never_shown_to_another_homeserver(self):
         async with OAuthHomeserver(USER) as server, OAuthHomeserver(USER) as evil:

@@ -35,7 +35,7 @@ class Listener:
         self._state = state
         self._answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         app = web.Application()
-        app.router.add_get(self._path, self._visited)
+        app.router.add_get(self._path, self._visited, allow_head=False)
         self._runner = web.AppRunner(app, access_log=None)
         self._port = 0
 
