@@ -9,11 +9,15 @@ import asyncio
 import itertools
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from fallback.homeserver import Account, ManagedHomeserver
+from fallback.matrix.client import NioHomeserver
+from fallback.matrix.crypto.client import SafeClient
+from fallback.store.memory import MemoryStore
 
 T = TypeVar("T")
 _count = itertools.count(1)
@@ -23,6 +27,11 @@ def run(coroutine: Coroutine[None, None, T]) -> T:
     """Run a coroutine outside of the test's own loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
+
+
+def side_at(url: str, user: str, device: str, token: str, *, folder: Path) -> NioHomeserver:
+    """Give the Matrix side of a signed-in account, its small facts in memory."""
+    return NioHomeserver(SafeClient(url, user, device, token, folder=folder, key=bytes(32)), MemoryStore())
 
 
 class Live:
@@ -50,6 +59,11 @@ class Live:
         if self._owner is None:
             self._owner = await self.signed_in("owner")
         return self._owner
+
+    async def side(self, folder: Path, name: str = "person", *, display_name: str = "") -> NioHomeserver:
+        """Give the Matrix side of a new account, with its keys in ``folder``."""
+        user, token, device = await self.signed_in(name, display_name=display_name)
+        return side_at(self.url, user, device, token, folder=folder / user.partition(":")[0])
 
     def ghost(self, name: str = "ghost") -> str:
         """Give a ghost's user id that no other test has; it is not registered yet."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fallback.config import Interface
+    from fallback.core.ports import Homeserver
     from fallback.paths import Profile
 
 
@@ -28,15 +29,22 @@ def open_client(profile: str, *, plain: bool = False) -> None:
 
 
 async def _client(where: "Profile", interface: "Interface", *, plain: bool) -> None:
+    import asyncio
+
     from fallback import compose
     from fallback.clock import SystemClock
     from fallback.core.events import Identity
     from fallback.tui.live import Live
 
-    async with compose.open_store(where) as store:
+    async with compose.open_profile(where) as (store, vault):
         known = await compose.account(store)
         me = Identity(mxid=known.user, name=known.user.partition(":")[0].removeprefix("@"), me=True)
-        live = Live(store, SystemClock(), me, lambda: compose.matrix(known))
+
+        async def side() -> Homeserver:
+            await asyncio.to_thread(compose.load_matrix)
+            return compose.matrix(where, known, store, vault)
+
+        live = Live(store, SystemClock(), me, side)
         try:
             await live.run(interface, plain=plain)
         finally:

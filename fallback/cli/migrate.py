@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fallback.core.migration import Plan, Verification
     from fallback.core.ports import Homeserver, Portal, Store
     from fallback.paths import Profile
+    from fallback.store.vault import Vault
 
 
 @click.command("migrate")
@@ -108,11 +109,11 @@ async def _migrate(
     plan = compose.planned(export, events, config.homeserver.server_name)
     looking = only_plan or dry_run or plan_out is not None
     async with contextlib.AsyncExitStack() as stack:
-        store: Store | None = None
+        opened: tuple[Store, Vault] | None = None
         if where.store_file.exists():
-            store = await stack.enter_async_context(compose.open_store(where, shared=looking))
+            opened = await stack.enter_async_context(compose.open_profile(where, shared=looking))
         reading = _team(team, config.whatsapp.region) if team else None
-        contacts = await store.contacts() if store else []
+        contacts = await opened[0].contacts() if opened else []
         plan, book = compose.with_people(plan, contacts, reading)
         plan = _edited(plan, plan_file) if plan_file else plan
         if plan_out:
@@ -129,9 +130,9 @@ async def _migrate(
                 return
         if plan.room.encrypted:
             raise UsageError("history can't be brought into an encrypted room yet", "Set encrypted = false.")
-        if store is None:
-            store = await stack.enter_async_context(compose.open_store(where))
-        portal, check, refused = await _apply(where, store, path, plan, events, invite=invite)
+        if opened is None:
+            opened = await stack.enter_async_context(compose.open_profile(where))
+        portal, check, refused = await _apply(where, opened, path, plan, events, invite=invite)
     if as_json:
         found = {"room": portal.room, "verification": check, "differences": check.differences}
         emit_json(as_object(plan) | found | {"not_invited": refused})
@@ -205,7 +206,7 @@ def _asked(plan: "Plan", book: "Book") -> "Plan":
 
 async def _apply(
     where: "Profile",
-    store: "Store",
+    opened: "tuple[Store, Vault]",
     path: Path,
     plan: "Plan",
     events: "list[Canonical]",
@@ -219,7 +220,8 @@ async def _apply(
     from fallback.errors import FallbackError, HomeserverError
     from fallback.networks.whatsapp.archive import open_export
 
-    async with compose.hosted(where, store) as (server, side):
+    store, vault = opened
+    async with compose.hosted(where, store, vault) as (server, side):
         say(f"homeserver on {server.url}")
         with progress("importing", len(events)) as advance, open_export(path) as media:
 

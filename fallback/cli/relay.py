@@ -44,7 +44,10 @@ async def _relay(where: "Profile", *, once: bool, say_json: bool) -> int:
     from fallback.relay.service import stop_signals, until
 
     with stop_signals() as stop:
-        async with compose.open_store(where) as store, compose.hosted(where, store) as (server, side):
+        async with (
+            compose.open_profile(where) as (store, vault),
+            compose.hosted(where, store, vault) as (server, side),
+        ):
             network = LoopbackNetwork()
             connector = LoopbackConnector(network)
             relay = Relay(connector, side, store, SystemClock(), server_name=server.server_name)

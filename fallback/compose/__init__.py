@@ -6,13 +6,14 @@ Everything heavy is imported where it is used, so that a command pays for what i
 from fallback.compose.accounts import ACCOUNT, Account, account, sign_in
 from fallback.compose.plans import planned, with_people
 from fallback.compose.profiles import open_profile, open_store, settings, unlock, unlocked
-from fallback.compose.sides import hosted, managed, matrix, member
+from fallback.compose.sides import hosted, load_matrix, managed, matrix, member, signed_in
 
 __all__ = [
     "ACCOUNT",
     "Account",
     "account",
     "hosted",
+    "load_matrix",
     "managed",
     "matrix",
     "member",
@@ -21,6 +22,7 @@ __all__ = [
     "planned",
     "settings",
     "sign_in",
+    "signed_in",
     "unlock",
     "unlocked",
     "with_people",

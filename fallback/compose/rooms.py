@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fallback.bridge.account import relay_of
-from fallback.compose.accounts import account
-from fallback.compose.sides import matrix
+from fallback.compose.accounts import account, renewal
 from fallback.core.events import Frozen
 from fallback.core.ids import UserId
 from fallback.core.ports import Portal, RoomState, Store
@@ -14,7 +13,7 @@ from fallback.core.readiness import accounts
 from fallback.errors import AuthError, PermanentError, TransientError, UsageError
 
 if TYPE_CHECKING:
-    from fallback.matrix.client import NioHomeserver
+    from fallback.matrix.rooms import Rooms
 
 
 class Room(Frozen, frozen=True):
@@ -47,27 +46,30 @@ async def rooms(store: Store, group: str = "") -> list[Room]:
     chosen = [one for one in await store.portals() if group in ("", one.name, one.id)]
     if group and not chosen:
         raise UsageError(f"there is no group {group!r}", "See their names with `fallback status`.")
+    from fallback.matrix.http import MatrixHttp
+    from fallback.matrix.rooms import Rooms
+
     try:
         known = await account(store)
     except AuthError:
         return [await _kept(store, portal) for portal in chosen]
-    side = matrix(known)
+    http = MatrixHttp(known.url, known.token, renew=renewal(store))
     try:
-        return [await _room(store, side, portal, known.url) for portal in chosen]
+        return [await _room(store, Rooms(http, known.user), portal) for portal in chosen]
     finally:
-        await side.close()
+        await http.close()
 
 
-async def _room(store: Store, side: "NioHomeserver", portal: Portal, url: str) -> Room:
+async def _room(store: Store, side: "Rooms", portal: Portal) -> Room:
     from fallback.matrix.devices import with_keys
 
     machines = frozenset({relay_of(side.user)})
     try:
-        state = await side.room_state(portal.room)
+        state = await side.state(portal.room)
         keyed = await with_keys(side.http, accounts(state, machines)) if state.encrypted else None
     except (TransientError, PermanentError, AuthError):
         return await _kept(store, portal)
-    room = Room(portal, state, keyed, machines, url, fresh=True)
+    room = Room(portal, state, keyed, machines, side.http.url, fresh=True)
     await store.put(_key(portal), msgspec.json.encode(msgspec.structs.replace(room, fresh=False)).decode())
     return room
 

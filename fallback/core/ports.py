@@ -23,6 +23,7 @@ from fallback.core.portal import (
     SyncBatch,
     TimelineRow,
 )
+from fallback.core.trust import Keys
 
 __all__ = [
     "Alert",
@@ -131,6 +132,7 @@ class Homeserver(Protocol):
     """The Matrix side as the loops use it: one account, and with an appservice its ghosts."""
 
     user: UserId
+    keys: Keys | None
 
     def batches(self, token: str) -> AsyncIterator[SyncBatch]:
         """Sync for ever from ``token`` (empty: from now, with the last messages).

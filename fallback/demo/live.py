@@ -8,6 +8,7 @@ from fallback import compose
 from fallback.clock import SystemClock
 from fallback.core.events import Identity
 from fallback.core.health import State
+from fallback.core.ports import Homeserver
 from fallback.demo import script
 from fallback.demo.play import relay_on
 from fallback.demo.stage import Stage
@@ -77,7 +78,10 @@ async def watch(stage: Stage, profile: Profile, language: str | None) -> None:
         def actions() -> list[Action]:
             return [("f9", tr("end the outage") if weather.stormy else tr("begin the outage"), story.turn)]
 
-        live = Live(stage.member_store, SystemClock(), me, lambda: stage.member_side, actions=actions)
+        async def side() -> Homeserver:
+            return stage.member_side
+
+        live = Live(stage.member_store, SystemClock(), me, side, actions=actions)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(relay.run()), group.create_task(story.run())]
             try:

@@ -78,10 +78,10 @@ async def stage(profile: Profile, clock: SystemClock, progress: Progress) -> Asy
     own = Profile(f"{profile.name}-member")
     planned, events, group = read_example(profile)
     async with (
-        compose.open_store(profile) as relay_store,
-        compose.open_store(own) as member_store,
-        compose.hosted(profile, relay_store) as (server, relay_side),
-        compose.member(server, member_store, "you", "You") as member_side,
+        compose.open_profile(profile) as (relay_store, relay_vault),
+        compose.open_profile(own) as (member_store, member_vault),
+        compose.hosted(profile, relay_store, relay_vault) as (server, relay_side),
+        compose.member(server, own, member_store, member_vault, localpart="you", name="You") as member_side,
     ):
         run = Migration(planned, relay_side, relay_store, server_name=server.server_name, progress=progress)
         with open_export(example()) as media:

@@ -16,11 +16,13 @@ from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
 from fallback.core.roster import is_ghost
 from fallback.errors import PermanentError, TransientError
 from fallback.matrix.appservice import Appservice
+from fallback.matrix.chain import ChainImporter
 from fallback.matrix.convert import SOURCE, as_person, to_content
 from fallback.matrix.crypto.bundle import share_history
 from fallback.matrix.crypto.client import SafeClient
 from fallback.matrix.http import refusal
 from fallback.matrix.keys import AccountKeys, Facts
+from fallback.matrix.read import said
 from fallback.matrix.rooms import Rooms, room_path
 from fallback.matrix.sync import names_in, read_late, read_raw, read_sync, source_of
 
@@ -210,6 +212,11 @@ class NioHomeserver:
                 return SourceId(str(raw["event_id"]))
         raise PermanentError("there is no reaction to take back")
 
+    async def _refuse_plaintext(self, room: RoomId) -> None:
+        """Never let clear text into a room that is or ever was encrypted."""
+        if await self._is_encrypted(room):
+            raise PermanentError("the room is encrypted: nothing was sent in clear")
+
     async def _seal(
         self, room: RoomId, kind: str, content: dict[str, Any], transaction: DeliveryId
     ) -> EventId:
@@ -259,7 +266,7 @@ class NioHomeserver:
                     event=EventId(str(raw["event_id"])),
                     sender=UserId(str(raw["sender"])),
                     at=int(raw["origin_server_ts"]),
-                    text=str(content.get("body", "")) if plain else "",
+                    text=said(content) if plain else "",
                 )
 
     async def _pages(self, room: RoomId, *, newest_first: bool) -> AsyncIterator[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from fallback.core.events import Canonical, Identity, Message, Origin, Reaction,
 from fallback.core.ids import ChatId, DeliveryId, EventId, RoomId, SourceId, UserId
 from fallback.core.importing import Brought, Refused
 from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
+from fallback.core.trust import Keys
 from fallback.errors import PermanentError, TransientError
 from fallback.matrix.convert import to_content
 
@@ -60,6 +61,7 @@ class MemoryHomeserver:
     def __init__(self, server: MemoryServer, localpart: str) -> None:
         self.server = server
         self.user = UserId(f"@{localpart}:{server.name}")
+        self.keys: Keys | None = None
         server.profiles.setdefault(self.user, localpart)
 
     async def batches(self, token: str) -> AsyncIterator[SyncBatch]:

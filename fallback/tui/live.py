@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ class Live:
     """Joins a session with the loops of its account.
 
     Args:
-        open_side: makes the Matrix side; called after the first frame, because loading it takes time.
+        open_side: makes the Matrix side; awaited after the first frame, because loading it takes time.
         actions: keys that only this client offers.
     """
 
@@ -36,7 +36,7 @@ class Live:
         store: Store,
         clock: Clock,
         me: Identity,
-        open_side: Callable[[], Homeserver],
+        open_side: Callable[[], Awaitable[Homeserver]],
         *,
         actions: Callable[[], list[Action]] = list,
     ) -> None:
@@ -83,7 +83,8 @@ class Live:
             await self.loops.run()
 
     async def _connect(self) -> None:
-        self.side = await asyncio.to_thread(self.open_side) if self.side is None else self.side
+        self.side = await self.open_side() if self.side is None else self.side
+        self.session.keys = self.side.keys
         self.loops = AccountLoops(self.side, self.store, self.clock, told=self._told, online=self._online)
         for portal in await self.store.portals():
             await self._told(portal)
@@ -95,6 +96,8 @@ class Live:
 
     async def _online(self, wait: float | None) -> None:
         self.session.on_online(wait)
+        if wait is None:
+            self.session.on_keys()
 
     async def _told(self, portal: Portal) -> None:
         """Pass a change on, and follow what the relay announced and who gave a sign since."""

@@ -3,21 +3,18 @@
 import pytest
 
 from fallback.core.events import Message, Origin, Reaction
-from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
+from fallback.core.ids import ChatId, DeliveryId, SourceId
 from fallback.core.ports import RoomSpec
 from fallback.errors import AuthError, PermanentError, TransientError
-from fallback.matrix.client import NioHomeserver
+from tests.live_synapse import side_at
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
 MESSAGE = Message(id=SourceId("m"), chat=ChatId("c"), origin=Origin.MATRIX, text="secret")
 
 
 @pytest.fixture
-async def sides(live):
-    made = []
-    for name in ("one", "two"):
-        user, token, device = await live.signed_in(name)
-        made.append(NioHomeserver(live.url, UserId(user), device, token))
+async def sides(live, tmp_path):
+    made = [await live.side(tmp_path, name) for name in ("one", "two")]
     yield made
     for side in made:
         await side.close()
@@ -54,16 +51,16 @@ async def test_an_invited_person_joins_and_is_not_invited_twice(sides):
     assert two.user in {member.mxid for member in (await one.room_state(room)).members}
 
 
-async def test_a_refused_token_is_an_auth_error_and_is_not_shown(live):
-    side = NioHomeserver(live.url, UserId(f"@x:{live.server_name}"), "D", "syt_wrong_token")
+async def test_a_refused_token_is_an_auth_error_and_is_not_shown(live, tmp_path):
+    side = side_at(live.url, f"@x:{live.server_name}", "D", "syt_wrong_token", folder=tmp_path)
     with pytest.raises(AuthError) as refusal:
         await anext(side.batches(""))
     assert "syt_wrong" not in str(refusal.value)
     await side.close()
 
 
-async def test_a_homeserver_that_is_not_there_is_transient():
-    side = NioHomeserver("http://127.0.0.1:9", UserId("@x:s"), "D", "t")
+async def test_a_homeserver_that_is_not_there_is_transient(tmp_path):
+    side = side_at("http://127.0.0.1:9", "@x:s", "D", "t", folder=tmp_path)
     with pytest.raises(TransientError):
         await anext(side.batches(""))
     with pytest.raises(TransientError):

@@ -19,7 +19,6 @@ from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
 from fallback.core.ports import RoomSpec
 from fallback.errors import PermanentError
 from fallback.matrix.appservice import Appservice
-from fallback.matrix.client import NioHomeserver
 from fallback.simulator.rooms import MemoryHomeserver, MemoryServer
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
@@ -41,17 +40,14 @@ class World:
 
 
 @pytest.fixture(params=["memory", "synapse"])
-async def world(request):
+async def world(request, tmp_path):
     if request.param == "memory":
         server = MemoryServer()
         bot, person = MemoryHomeserver(server, "fallback"), MemoryHomeserver(server, "sara")
         yield World(bot, person, server.name)
         return
     live = request.getfixturevalue("live")
-    sides = []
-    for name in ("bot", "person"):
-        user, token, device = await live.signed_in(name, display_name=name)
-        sides.append(NioHomeserver(live.url, UserId(user), device, token))
+    sides = [await live.side(tmp_path, name, display_name=name) for name in ("bot", "person")]
     sides[0].appservice = Appservice(sides[0].http, live.as_token, live.server_name)
     yield World(*sides, live.server_name)
     for side in sides:

@@ -29,8 +29,11 @@ class World:
             MemoryHomeserver(self.server, name) for name in ("fallback", "sara", "omar")
         )
         self.live = Live(
-            self.store, SystemClock(), Identity(mxid=self.sara.user, name="Sara", me=True), lambda: self.sara
+            self.store, SystemClock(), Identity(mxid=self.sara.user, name="Sara", me=True), self._side
         )
+
+    async def _side(self):
+        return self.sara
 
     @contextlib.asynccontextmanager
     async def open(self):

@@ -1,6 +1,7 @@
 """nio's client that loses and leaks nothing: one transaction per sync, no half-shared keys, no plaintext."""
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator
@@ -33,7 +34,7 @@ from fallback.matrix.crypto.olm import GuardedOlm, SecretHandler
 from fallback.matrix.crypto.roomkeys import RoomKey
 from fallback.matrix.crypto.store import CryptoStore
 from fallback.matrix.crypto.trust import Sharing, Trust, Verdict
-from fallback.matrix.http import MatrixHttp
+from fallback.matrix.http import MatrixHttp, Renew
 from fallback.text import sanitise_name
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class SafeClient(AsyncClient):
         folder: where ``crypto.db`` is.
         key: 32 bytes that the store is encrypted under; a secret.
         allow_unsigned: whether to give keys to devices of people who have no cross-signing at all.
+        renew: gives a new access token in place of an expired one.
 
     Raises:
         ProfileBusyError: another process has the store open.
@@ -65,7 +67,9 @@ class SafeClient(AsyncClient):
         folder: Path,
         key: bytes,
         allow_unsigned: bool = False,
+        renew: Renew | None = None,
     ) -> None:
+        self.http = MatrixHttp(url, token, renew=renew)
         config = AsyncClientConfig(
             store=cast("Any", CryptoStore),
             store_name="crypto.db",
@@ -76,13 +80,21 @@ class SafeClient(AsyncClient):
             request_timeout=60,
         )
         super().__init__(url, user, device_id=device, store_path=str(folder), config=config)
-        self.http = MatrixHttp(url, token)
         self.secret_handlers: dict[str, SecretHandler] = {}
         self._allow_unsigned = allow_unsigned
         self._sending: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._uploading = asyncio.Lock()
         self.restore_login(user, device, token)
         self.next_batch = self.crypto.load_sync_token() or ""
+
+    @property
+    def access_token(self) -> str:
+        """Give the account's token; the one of ``http``, which may be renewed."""
+        return self.http.token
+
+    @access_token.setter
+    def access_token(self, token: str) -> None:
+        self.http.token = token
 
     @property
     def machine(self) -> GuardedOlm:
@@ -125,13 +137,10 @@ class SafeClient(AsyncClient):
             AuthError: the token is no longer accepted.
             TransientError: not now.
         """
-        try:
-            response = await self.sync(wait, sync_filter, full_state=not self.rooms)
-            if isinstance(response, SyncError):
-                raise _failure(response.status_code, "the homeserver answered a sync with an error")
-            await self._housekeeping()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise TransientError("the homeserver does not answer") from error
+        response = await self.sync(wait, sync_filter, full_state=not self.rooms)
+        if isinstance(response, SyncError):
+            raise _failure(response.status_code, "the homeserver answered a sync with an error")
+        await self._housekeeping()
         return response
 
     async def _housekeeping(self) -> None:
@@ -181,6 +190,17 @@ class SafeClient(AsyncClient):
             for user in answer.raw["device_keys"]:
                 self.classify(user)
         return answer
+
+    async def publish(self) -> None:
+        """Upload this device's keys, where they are not yet, and ask who we are ourselves.
+
+        Raises:
+            AuthError: the token is no longer accepted.
+            TransientError: not now.
+        """
+        if self.should_upload_keys:
+            self._check(await self.keys_upload())
+        await self.refresh_keys(self.user_id)
 
     async def refresh_keys(self, *users: str) -> None:
         """Ask for the devices and identities of users, now, whatever they are.
@@ -296,13 +316,10 @@ class SafeClient(AsyncClient):
             room = self.rooms.get(room_id)
             if room is None:
                 raise PermanentError("we are not in that room", "Sync first, or join it.")
-            try:
-                if room.encrypted or room_id in self.encrypted_rooms:
-                    room.encrypted = True
-                    await self._prepare(room)
-                return await super().room_send(room_id, message_type, content, tx_id)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise TransientError("the homeserver does not answer") from error
+            if room.encrypted or room_id in self.encrypted_rooms:
+                room.encrypted = True
+                await self._prepare(room)
+            return await super().room_send(room_id, message_type, content, tx_id)
 
     async def _prepare(self, room: MatrixRoom) -> None:
         if not room.members_synced:
@@ -343,6 +360,20 @@ class SafeClient(AsyncClient):
             )
         outbound.shared = True
         return ShareGroupSessionResponse(room_id, set(outbound.users_shared_with))
+
+    async def _send(self, response_class: type, method: str, path: str, *rest: Any, **options: Any) -> Any:
+        """Ask; an expired token is renewed once, and a network that fails is a TransientError."""
+        try:
+            used = self.access_token
+            answer = await super()._send(response_class, method, path, *rest, **options)
+            if isinstance(answer, ErrorResponse) and answer.status_code == "M_UNKNOWN_TOKEN":
+                with contextlib.suppress(AuthError):
+                    await self.http.renew(used)
+                if self.access_token != used:
+                    answer = await super()._send(response_class, method, path, *rest, **options)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise TransientError("the homeserver does not answer") from error
+        return answer
 
     @staticmethod
     def _check(answer: object) -> None:

@@ -43,6 +43,11 @@ class GuardedOlm(Olm):
         self._by_id = {session.id: session for session in self.inbound_group_store}
         self.secret_handlers: dict[str, SecretHandler] = {}
 
+    @property
+    def session_count(self) -> int:
+        """Give the number of room keys that we have."""
+        return len(self._by_id)
+
     # ── our own keys ─────────────────────────────────────────────────────────────────────────────
 
     def share_keys(self) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""What a sync brought, as canonical events: opened, judged by who wrote them, in the room's order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+from nio import Event, InviteMemberEvent, MegolmEvent, ReceiptEvent, SyncResponse
+from nio.exceptions import EncryptionError
+
+from fallback.core.events import Canonical, Identity, Receipt, ReceiptKind
+from fallback.core.ids import ChatId, RoomId, SourceId, UserId
+from fallback.core.ports import SyncBatch
+from fallback.matrix.crypto.client import SafeClient
+from fallback.matrix.read import from_event
+from fallback.text import sanitise_name
+
+
+def read_sync(client: SafeClient, response: SyncResponse) -> SyncBatch:
+    """Read one answer; what came before its key is put aside, and comes with a later batch."""
+    events: list[Canonical] = []
+    limited: list[tuple[RoomId, str]] = []
+    for room, info in response.rooms.join.items():
+        names = names_in(client, room)
+        if info.timeline.limited:
+            limited.append((RoomId(room), info.timeline.prev_batch or ""))
+        for event in info.timeline.events:
+            read = read_event(client, event, room, names)
+            if read is not None:
+                events.append(read)
+        for ephemeral in info.ephemeral:
+            if isinstance(ephemeral, ReceiptEvent):
+                events += _receipts(ephemeral, room, names)
+    return SyncBatch(
+        events=tuple(events),
+        token=response.next_batch,
+        joined=tuple(RoomId(room) for room in response.rooms.join),
+        invited=tuple(
+            (RoomId(room), UserId(event.sender))
+            for room, info in response.rooms.invite.items()
+            for event in info.invite_state
+            if isinstance(event, InviteMemberEvent) and event.state_key == client.user_id
+        ),
+        limited=tuple(limited),
+    )
+
+
+def read_raw(
+    client: SafeClient, raw: Mapping[str, Any], room: str, names: Mapping[str, str]
+) -> Canonical | None:
+    """Read one event as the client API gives it, encrypted or not."""
+    if raw.get("type") != "m.room.encrypted":
+        return from_event(raw, room, names)
+    return read_event(client, _opened(client, raw, room), room, names)
+
+
+def source_of(client: SafeClient, raw: Mapping[str, Any], room: str) -> Mapping[str, Any]:
+    """Give an event in clear, or as it is where that can't be."""
+    if raw.get("type") != "m.room.encrypted":
+        return raw
+    source: Mapping[str, Any] = _opened(client, raw, room).source
+    return source
+
+
+def _opened(client: SafeClient, raw: Mapping[str, Any], room: str) -> Any:
+    event: Any = Event.parse_encrypted_event(dict(raw))
+    if not isinstance(event, MegolmEvent):
+        return event
+    event.room_id = room
+    try:
+        return client.machine.decrypt_megolm_event(event, room)
+    except EncryptionError:
+        return event
+
+
+def read_event(client: SafeClient, event: Any, room: str, names: Mapping[str, str]) -> Canonical | None:
+    """Read one event as nio gives it, decrypted where that could be."""
+    if isinstance(event, MegolmEvent):
+        event.room_id = room
+        client.put_aside(event)
+        return None
+    read = from_event(event.source, room, names)
+    if read is not None and getattr(event, "decrypted", False):
+        read = replace(read, trust=client.verdict(event).value)
+    return read
+
+
+def read_late(client: SafeClient) -> list[Canonical]:
+    """Read what was put aside and whose key has come since; ``SafeClient.forget_opened`` when it is safe."""
+    opened = (read_event(client, event, room, names_in(client, room)) for room, event in client.opened())
+    return [event for event in opened if event is not None]
+
+
+def names_in(client: SafeClient, room: str) -> dict[str, str]:
+    """Give the display names of a room's members by user id, sanitised."""
+    known = client.rooms.get(room)
+    if known is None:
+        return {}
+    return {user: sanitise_name(member.display_name or "") for user, member in known.users.items()}
+
+
+def _receipts(event: ReceiptEvent, room: str, names: Mapping[str, str]) -> list[Canonical]:
+    return [
+        Receipt(
+            id=SourceId(f"{receipt.event_id}/{receipt.user_id}"),
+            chat=ChatId(room),
+            sender=Identity(mxid=receipt.user_id, name=names.get(receipt.user_id, "")),
+            at=receipt.timestamp,
+            targets=(SourceId(receipt.event_id),),
+            kind=ReceiptKind.READ,
+        )
+        for receipt in event.receipts
+    ]
