@@ -1,8 +1,7 @@
 """Every seam of the house on one page: what the loops ask of the outside.
 
-Each protocol has one contract suite in ``tests`` that runs over all its implementations; a new connector,
-store, probe or alert is one file and one test parameter.  Errors are those of ``fallback.errors``: adapters
-translate foreign exceptions at the edge.
+Each protocol has one contract suite in ``tests`` that runs over all its implementations.  Errors are those of
+``fallback.errors``: adapters translate foreign exceptions at the edge.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -132,7 +131,11 @@ class Homeserver(Protocol):
     """The Matrix side as the loops use it: one account, and with an appservice its ghosts."""
 
     user: UserId
-    keys: Keys | None
+
+    @property
+    def keys(self) -> Keys | None:
+        """The account's keys; ``None`` where nothing is encrypted."""
+        ...
 
     def batches(self, token: str) -> AsyncIterator[SyncBatch]:
         """Sync for ever from ``token`` (empty: from now, with the last messages).
@@ -270,8 +273,7 @@ class Store(ContactStore, Protocol):
     async def is_ours(self, portal: PortalId, remote: SourceId, target: str) -> bool:
         """Tell whether ``target``'s side got this id from one of our own deliveries (the echo rule).
 
-        The id of a delivery is ours before it is sent: a network with fixed ids echoes it, and a
-        homeserver tells it as the transaction.
+        A delivery's id is ours before it is sent: networks with fixed ids and homeservers (as transaction) echo it.
         """
         ...
 
@@ -393,7 +395,6 @@ class Alert(Protocol):
         """Tell one address.
 
         Raises:
-            TransientError: not now.
-            PermanentError: never.
+            TransientError, PermanentError: as in ``Connector.send``.
         """
         ...
