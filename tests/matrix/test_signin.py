@@ -120,7 +120,7 @@ async def test_a_renewal_that_was_lost_on_the_way_is_repeated(server, sara, http
 
 async def test_a_wrong_password_stores_nothing(server, sara):
     store = MemoryStore()
-    with pytest.raises(Exception, match="Invalid"):
+    with pytest.raises(AuthError, match="Invalid"):
         await sign_in(store, server.url, sara.user, "wrong")
     assert await store.get(ACCOUNT) is None
 

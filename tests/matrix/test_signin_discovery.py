@@ -63,6 +63,12 @@ async def test_an_address_given_by_hand_is_asked_at_once():
         assert (await discover("@sara:nowhere.invalid", homeserver)).url == homeserver
 
 
+async def test_a_server_that_does_not_answer_asks_for_the_address():
+    with pytest.raises(TransientError, match="does not answer") as raised:
+        await discover("@sara:example.org", lookup="http://127.0.0.1:1")
+    assert "--homeserver" in raised.value.hint
+
+
 async def test_no_well_known_is_no_answer():
     async with serving({}) as site:
         assert await well_known(site) is None

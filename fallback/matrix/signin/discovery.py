@@ -8,11 +8,9 @@ from fallback.errors import AuthError, PermanentError, TransientError, UsageErro
 from fallback.matrix.http import Answer, MatrixHttp, accepted
 from fallback.matrix.signin.addresses import safe_address
 from fallback.matrix.signin.oauth import Metadata, metadata
-from fallback.matrix.signin.session import read
+from fallback.matrix.signin.session import LIMIT, read
 from fallback.text import sanitise_name
 
-LIMIT = 1_000_000
-"""Bytes of an answer that are taken before anybody is signed in."""
 PATIENCE = 20.0
 """Seconds for one answer."""
 REDIRECTS = 3
@@ -61,12 +59,15 @@ async def discover(user: str, address: str = "", *, lookup: str = "") -> SignInO
     if address:
         return await options(safe_address(address))
     host = _host(user)
-    found = await well_known(lookup or f"https://{host}")
+    try:
+        found = await well_known(lookup or f"https://{host}")
+    except TransientError as error:
+        raise TransientError(f"{host} does not answer, so its homeserver is not known", _BY_HAND) from error
     if found is None:
         return await options(f"https://{host}")
     try:
         return await options(safe_address(found))
-    except (UsageError, PermanentError, TransientError) as error:
+    except (UsageError, PermanentError) as error:
         raise AuthError(
             f"{host} names a homeserver that can't be used: {error.message}",
             "Tell its admin, or give the right address: --homeserver https://HOST",

@@ -14,10 +14,9 @@ from fallback.errors import AuthError, PermanentError, TransientError, UsageErro
 from fallback.matrix.http import Answer, MatrixHttp, refusal
 from fallback.matrix.signin.addresses import safe_address
 from fallback.matrix.signin.listener import PATIENCE, Listener
-from fallback.matrix.signin.session import Session, Tell, Visit, Way, read, whoami, whole
+from fallback.matrix.signin.session import LIMIT, Session, Tell, Visit, Way, read, whoami, whole
 from fallback.text import sanitise_name
 
-LIMIT = 1_000_000
 SCOPE = "urn:matrix:client:api:* urn:matrix:client:device:{device}"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 CALLBACK = "/callback"

@@ -9,10 +9,12 @@ import msgspec
 
 from fallback.core.ids import UserId
 from fallback.errors import AuthError, FallbackError, TransientError
-from fallback.matrix.http import MatrixHttp, bearer
+from fallback.matrix.http import MatrixHttp, RefusedError, bearer
 
 T = TypeVar("T")
 V3 = "/_matrix/client/v3"
+LIMIT = 1_000_000
+"""Bytes of an answer that are taken before anybody is signed in."""
 DEVICE_NAME = "fallback"
 """What the account's list of devices shows."""
 
@@ -89,12 +91,15 @@ async def log_in(http: MatrixHttp, device: str, proof: dict[str, Any]) -> Sessio
         "initial_device_display_name": DEVICE_NAME,
         "refresh_token": True,
     }
-    return await whole(exchange(http, "login", body))
+    try:
+        return await whole(exchange(http, "login", body))
+    except RefusedError as error:
+        raise AuthError(error.message, "Check the name and the password.") from error
 
 
 async def exchange(http: MatrixHttp, path: str, body: dict[str, Any]) -> Session:
     """Ask ``/login`` or ``/register`` for a session."""
-    raw = await http.request("POST", f"{V3}/{path}", msgspec.json.encode(body))
+    raw = await http.request("POST", f"{V3}/{path}", msgspec.json.encode(body), limit=LIMIT)
     answer = read(raw, _LoginAnswer)
     return Session(UserId(answer.user_id), answer.device_id, answer.access_token, answer.refresh_token)
 
