@@ -7,17 +7,21 @@ from collections import Counter
 from datetime import tzinfo
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from fallback.core.events import (
     Attachment,
     Canonical,
     GroupChange,
     Identity,
+    Location,
     MediaKind,
     Membership,
     MembershipChange,
     Message,
     Notice,
     Origin,
+    Poll,
     Setting,
 )
 from fallback.core.ids import ChatId, SourceId
@@ -93,7 +97,7 @@ class Converter:
         return Message(
             id=key, chat=self._chat, sender=sender, at=at, origin=Origin.EXPORT,
             text="" if body.poll or (body.location and not body.location.live) else text,
-            attachment=self._attachment(record), location=body.location, poll=body.poll, mentions=mentions,
+            attachment=self._attachment(record), location=_place(body.location), poll=_poll(body.poll), mentions=mentions,
             edited=body.edited, deleted=body.kind == "deleted", view_once=body.view_once,
         )  # fmt: skip
 
@@ -193,3 +197,14 @@ def _setting(said: SystemLine) -> tuple[Setting | None, str]:
             return Setting.EDIT_LOCKED, "on" if said.key == "only_admins_edit" else "off"
         case _:
             return None, ""
+
+
+def _place(told: Location | None) -> Location | None:
+    return told and replace(told, name=sanitise(told.name), address=sanitise(told.address))
+
+
+def _poll(told: Poll | None) -> Poll | None:
+    if told is None:
+        return None
+    options = tuple(replace(one, text=sanitise(one.text)) for one in told.options)
+    return replace(told, question=sanitise(told.question), options=options)

@@ -39,7 +39,7 @@ _CANDIDATES = ((_BRACKET, False), (_BRACKET_TIME, True), (_PLAIN, False), (_PLAI
 _MARK_BYTES = rb"(?:\xe2\x80[\x8e\x8f\xaa-\xae]|\xd8\x9c|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf)"
 _SPACE_BYTES = rb"(?: |\xc2\xa0|\xe2\x80[\xaf\x87-\x8a]|\xe3\x80\x80)"
 _PERIOD_BYTES = rb"[^\n\[\]0-9]{1,40}?"
-_SENDER_BYTES = rb"(?:([^:\r\n]++):(?: |(?=\r?\n)))?"
+_SENDER_BYTES = rb"(?:([^:\r\n]++):(?: |(?=\r?\n))|)"  # ``|)`` and not ``)?``: the engine then keeps no stack
 _PERIOD = "\0"
 _ENOUGH: Final = 250
 _PERIOD_WORDS: Final = MORNING | AFTERNOON | NOON | NIGHT
@@ -326,7 +326,7 @@ def _exact(skeletons: Counter[str], shape: Shape) -> bytes | None:
             out.append(re.escape(character.encode()))
     if numbers != total:
         return None
-    lead = rb"(?:\xe2\x80[\x8e\x8f])?"
+    lead = rb"(?:\xe2\x80[\x8e\x8f]|)"
     return lead + b"".join(out) + _SENDER_BYTES
 
 

@@ -9,7 +9,8 @@ import msgspec
 from fallback.errors import ParseError
 from fallback.networks.whatsapp.headers import Header, learn
 
-_BLOCK: Final = 1 << 19
+_BLOCK: Final = 1 << 17
+"""Bytes read at once: the pieces of so much still fit into a processor's cache."""
 _SAMPLE: Final = 1 << 16
 _SHORTEST: Final = 10
 _TALLY: Final = 1 << 18
