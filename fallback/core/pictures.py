@@ -2,12 +2,26 @@
 
 import struct
 
+from msgspec.structs import replace
+
+from fallback.core.events import Attachment, MediaKind
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LARGEST = 65_535
 _OPUS_RATE = 48_000
 _OGG_TAIL = 65_307
 """Bytes of the longest Ogg page: the last one begins within so many of the end."""
 _NO_SIZE = (0, 0)
+
+
+def measured(file: Attachment, data: bytes) -> Attachment:
+    """Fill in what a file's bytes tell of it and is not known yet."""
+    if file.kind in (MediaKind.IMAGE, MediaKind.STICKER) and not file.width:
+        width, height = size_of(data)
+        return replace(file, width=width, height=height)
+    if file.kind in (MediaKind.VOICE, MediaKind.AUDIO) and not file.duration_ms:
+        return replace(file, duration_ms=opus_duration(data))
+    return file
 
 
 def size_of(data: bytes) -> tuple[int, int]:

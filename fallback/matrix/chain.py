@@ -21,6 +21,9 @@ PATH = "/_synapse/client/fallback/history"
 VERSION = 1
 """Of what we and our module in Synapse say to each other."""
 
+_SEALED = ("m.room.encrypted", "m.reaction")
+"""What may go into an encrypted room: all that a reaction says is in its relation, which nobody encrypts."""
+
 Guard = Callable[[RoomId], Awaitable[None]]
 """Raises where clear text must not go into a room."""
 
@@ -64,7 +67,7 @@ class ChainImporter:
 
     async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
         """Bring the first events of the batch in."""
-        if any(one.kind != "m.room.encrypted" for one in batch):
+        if any(one.kind not in _SEALED for one in batch):
             await self._guard(room)
         if self._longest is None:
             self._longest = await self._offered()

@@ -4,6 +4,7 @@ One Megolm session a room and run, under sender keys that are thrown away and ne
 refuses imported keys of a device that it comes to know later, and this one it never can.
 """
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import msgspec
@@ -11,8 +12,9 @@ import vodozemac
 from msgspec.json import decode, encode
 from nio.crypto import InboundGroupSession
 
-from fallback.core.events import Frozen
-from fallback.core.ids import PortalId, RoomId
+from fallback.core.events import Canonical, Frozen
+from fallback.core.ids import DeliveryId, EventId, PortalId, RoomId, UserId
+from fallback.core.importing import Brought, Importer, Refused
 from fallback.core.ports import Store
 from fallback.errors import PermanentError
 from fallback.matrix.crypto.backup import Backup
@@ -47,7 +49,7 @@ class HistorySession:
 
     def __init__(self, room: RoomId) -> None:
         sender = vodozemac.Account()
-        self._room = room
+        self.room = room
         self._sender_key = sender.curve25519_key.to_base64()
         self._session = vodozemac.GroupSession()
         inbound = InboundGroupSession(
@@ -96,7 +98,7 @@ class HistorySession:
             raise PermanentError("more messages than were reserved in the journal of the history's key")
         relation = content.get("m.relates_to")
         inner = {name: part for name, part in content.items() if name != "m.relates_to"}
-        plain = encode({"type": kind, "content": inner, "room_id": self._room})
+        plain = encode({"type": kind, "content": inner, "room_id": self.room})
         sealed: Content = {
             "algorithm": MEGOLM,
             "sender_key": self._sender_key,
@@ -105,6 +107,34 @@ class HistorySession:
             "ciphertext": self._session.encrypt(plain).to_base64(),
         }
         return "m.room.encrypted", sealed if relation is None else {**sealed, "m.relates_to": relation}
+
+
+class SealingImporter:
+    """Seals what another importer brings in; implements ``core.importing.Importer``."""
+
+    def __init__(self, importer: Importer, session: HistorySession) -> None:
+        self._importer = importer
+        self._session = session
+
+    def convert(self, event: Canonical, *, sender: UserId, key: DeliveryId) -> Brought | None:
+        """Write an event in clear; it is sealed on its way."""
+        return self._importer.convert(event, sender=sender, key=key)
+
+    async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
+        """Bring events in, sealed; what is put again goes under new indices.
+
+        Raises:
+            PermanentError: the session is another room's.
+        """
+        if room != self._session.room:
+            raise PermanentError("the history's key is another room's")
+        await self._session.reserve(len(batch))
+        sealed = [self._seal(one) for one in batch]
+        return await self._importer.put(room, sealed)
+
+    def _seal(self, one: Brought) -> Brought:
+        kind, content = self._session.seal(one.kind, one.content)
+        return msgspec.structs.replace(one, kind=kind, content=content)
 
 
 class Journal:

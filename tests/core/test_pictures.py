@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fallback.core.pictures import opus_duration, size_of
+from fallback.core.events import Attachment, MediaKind
+from fallback.core.pictures import measured, opus_duration, size_of
 
 sides = st.tuples(st.integers(1, 16_383), st.integers(1, 16_383))
 
@@ -84,8 +85,19 @@ def page(samples, body):
     return b"OggS\0\0" + struct.pack("<qIII", samples, 1, 0, 0) + bytes([1, len(body)]) + body
 
 
-def test_a_voice_note_tells_its_length():
+def note(seconds):
     head = b"OpusHead\x01\x01" + struct.pack("<HIHB", 312, 16_000, 0, 0)
-    note = page(0, head) + page(0, b"OpusTags") + page(48_000 * 4 + 312, b"sound")
-    assert opus_duration(note) == 4000
+    return page(0, head) + page(0, b"OpusTags") + page(48_000 * seconds + 312, b"sound")
+
+
+def test_a_voice_note_tells_its_length():
+    assert opus_duration(note(4)) == 4000
     assert opus_duration(page(0, b"vorbis")) == 0
+
+
+def test_a_file_is_measured_where_nothing_is_known_yet():
+    image = measured(Attachment(MediaKind.IMAGE), png(40, 30))
+    assert (image.width, image.height) == (40, 30)
+    assert measured(image, png(1, 1)) == image
+    assert measured(Attachment(MediaKind.VOICE), note(4)).duration_ms == 4000
+    assert measured(Attachment(MediaKind.DOCUMENT), png(40, 30)) == Attachment(MediaKind.DOCUMENT)

@@ -7,10 +7,11 @@ import vodozemac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fallback.core.ids import PortalId, RoomId
+from fallback.core.ids import DeliveryId, EventId, PortalId, RoomId, UserId
+from fallback.core.importing import Brought
 from fallback.errors import PermanentError
 from fallback.matrix.attachments import Sealer, open_file, seal_file
-from fallback.matrix.history import DEVICE, HistorySession, Journal, Run
+from fallback.matrix.history import DEVICE, HistorySession, Journal, Run, SealingImporter
 from fallback.store.memory import MemoryStore
 
 ROOM = RoomId("!room")
@@ -78,6 +79,29 @@ async def test_the_journal_keeps_every_session_and_how_far_it_went():
     await journal.add(Run("two", ROOM))
     assert await Journal(store, PORTAL).runs() == [Run("one", ROOM, 50), Run("two", ROOM)]
     assert await Journal(store, PortalId("other")).runs() == []
+
+
+class Room:
+    """An importer that takes one event at a time."""
+
+    def __init__(self):
+        self.taken = []
+
+    async def put(self, room, batch):
+        self.taken.append(batch[0])
+        return [EventId(f"${len(self.taken)}")]
+
+
+async def test_what_an_importer_left_over_goes_under_an_index_of_its_own():
+    room, made = Room(), HistorySession(ROOM)
+    importer = SealingImporter(room, made)
+    batch = [Brought("m.room.message", TEXT, UserId("@wa_1:s"), 1, DeliveryId(f"k{n}")) for n in range(2)]
+    assert await importer.put(ROOM, batch) == ["$1"]
+    assert await importer.put(ROOM, batch[1:]) == ["$2"]
+    assert [one.key for one in room.taken] == ["k0", "k1"]
+    assert [opened(made.room_key(), one.content)[1] for one in room.taken] == [0, 2]
+    with pytest.raises(PermanentError, match="another room's"):
+        await importer.put(RoomId("!other"), batch)
 
 
 @given(st.lists(st.binary(max_size=100), max_size=5))

@@ -2,11 +2,13 @@
 
 import pytest
 
-from fallback.core.ids import PortalId
+from fallback.core.ids import DeliveryId, PortalId
+from fallback.core.importing import Brought
 from fallback.matrix.appservice import Appservice
+from fallback.matrix.chain import ChainImporter
 from fallback.matrix.crypto.setup import first_sign_in
 from fallback.matrix.crypto.trust import Verdict
-from fallback.matrix.history import HistorySession, Journal
+from fallback.matrix.history import HistorySession, Journal, SealingImporter
 from fallback.matrix.invitations import PATIENCE, Invitation, Invitations, Standing, invite_with_history
 from fallback.store.memory import MemoryStore
 from tests.matrix.crypto.rooms import encrypted_room
@@ -38,20 +40,27 @@ class Import:
     async def run(self, count):
         """Send so many messages with a session of its own, as each start of the importer does."""
         session = await HistorySession.begin(self.owner, self.backup, self.store, PORTAL, self.room)
-        await session.reserve(count)
-        for _ in range(count):
-            number = len(self.sent)
-            kind, content = session.seal("m.room.message", {"msgtype": "m.text", "body": f"message {number}"})
-            event = await self.appservice.send(
-                self.room,
-                kind,
-                content,
-                sender=self.ghosts[number % 3],
-                txn=f"h{number}",
-                at=LONG_AGO + number * 1000,
-            )
-            self.sent.append(event)
+        importer = SealingImporter(ChainImporter(self.appservice, refuse), session)
+        first = len(self.sent)
+        batch = [self.message(number) for number in range(first, first + count)]
+        while batch:
+            done = await importer.put(self.room, batch)
+            self.sent += done
+            batch = batch[len(done) :]
         return session
+
+    def message(self, number):
+        return Brought(
+            "m.room.message",
+            {"msgtype": "m.text", "body": f"message {number}"},
+            self.ghosts[number % 3],
+            LONG_AGO + number * 1000,
+            DeliveryId(f"h{number}"),
+        )
+
+
+async def refuse(room):
+    raise AssertionError("clear text on its way into an encrypted room")
 
 
 @pytest.fixture
