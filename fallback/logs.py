@@ -7,6 +7,8 @@ import re
 import time
 from pathlib import Path
 
+from fallback.text import coded, sanitise
+
 _SECRET = re.compile(
     r"(?i)(syt_[a-z0-9_]+|bearer\s+\S+|(?:access_token|as_token|hs_token|password|secret|key)[\"']?\s*[=:]\s*\S+)"
 )
@@ -26,13 +28,13 @@ class _Line(logging.Formatter):
         self.as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        text = redact(record.getMessage())
+        text = redact(sanitise(record.getMessage()))
         if record.exc_info:
             text += " | " + redact(self.formatException(record.exc_info))
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
         if self.as_json:
             fields = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": text}
-            return json.dumps(fields, ensure_ascii=False)
+            return coded(json.dumps(fields, ensure_ascii=False))
         return f"{at} {record.levelname:<7} {record.name}: {text!r}"[:4000]
 
 

@@ -15,16 +15,17 @@ _CONTROL = re.compile(
     "\U000e0000-\U000e001f\ufff9-\ufffb\ufeff\ufffe\uffff"  # tags' base, annotations, BOM
     "\ud800-\udfff]"  # lone surrogates
 )
+_OBEYED = re.compile(f"{_CONTROL.pattern[:-1]}\u2066-\u2069]")
 _ISOLATES = re.compile("[\u2066-\u2069]")
-_MARK = "[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0e31-\u0e4e\u20d0-\u20ff\ufe20-\ufe2f]"
-_MARKS = re.compile(f"({_MARK}{{8}}){_MARK}+")
+_RUN = re.compile("[^\\w\x00-\u02ff]{9,}")
+_STACKED = 8
 
 
 def sanitise(text: str) -> str:
     """Make text from outside safe to store, show and log.
 
     Line ends become ``\\n``; other controls, bidi overrides and lone surrogates go; isolates stay only where
-    they are balanced; a run of combining marks is cut at eight.
+    they are balanced; a run of combining marks and of what has no width is cut at eight.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -32,7 +33,7 @@ def sanitise(text: str) -> str:
     text = _CONTROL.sub("", text)
     if _ISOLATES.search(text) and not _balanced(text):
         text = _ISOLATES.sub("", text)
-    return _MARKS.sub(r"\1", text)
+    return _RUN.sub(_cut, text)
 
 
 def sanitise_name(text: str, limit: int = 128) -> str:
@@ -45,6 +46,29 @@ def sanitise_name(text: str, limit: int = 128) -> str:
     if not any(unicodedata.category(character)[0] in "LNPS" for character in text):
         return ""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def coded(text: str) -> str:
+    r"""Write what a terminal would obey as ``\\uXXXX``, as JSON reads it."""
+    return _OBEYED.sub(lambda found: _code(found[0]), text)
+
+
+def _code(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+
+
+def _cut(run: re.Match[str]) -> str:
+    """Keep eight of each run of marks and of characters without width; isolates stay in their pairs."""
+    kept, stacked = [], 0
+    for character in run[0]:
+        if unicodedata.category(character) not in ("Mn", "Me", "Cf"):
+            stacked = 0
+        elif not _ISOLATES.match(character):
+            stacked += 1
+        if stacked <= _STACKED or _ISOLATES.match(character):
+            kept.append(character)
+    return "".join(kept)
 
 
 def _balanced(text: str) -> bool:

@@ -8,24 +8,31 @@ from typing import Any
 import click
 
 from fallback.errors import FallbackError
-from fallback.text import sanitise
+from fallback.text import coded, sanitise
 
 
 def data(text: str) -> None:
     """Print a line that another program may read."""
-    click.echo(sanitise(text))
+    click.echo(_shown(text))
 
 
 def say(text: str = "") -> None:
     """Print a line for the person."""
-    click.echo(sanitise(text), err=True)
+    click.echo(_shown(text), err=True)
 
 
 def emit_json(value: Any) -> None:
-    """Print one JSON object on one line; structs and mappings alike."""
+    """Print one JSON object on one line; structs and mappings alike.
+
+    What a terminal would obey is written as its code, so that a program reads the value as it is.
+    """
     import msgspec
 
-    click.echo(msgspec.json.encode(value).decode())
+    click.echo(coded(msgspec.json.encode(value).decode()))
+
+
+def _shown(text: str) -> str:
+    return sanitise(text).replace("\t", "    ")
 
 
 @contextlib.contextmanager
