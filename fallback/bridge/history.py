@@ -14,8 +14,8 @@ from fallback.core.ports import Clock, Portal, Store
 from fallback.core.routing import MATRIX, delivery_id
 from fallback.errors import FallbackError, ParseError, PermanentError, TransientError
 
-CHAIN = 64
-"""Events a chain: less than two seconds of work, one by one too."""
+CHAIN = 200
+"""Events a chain."""
 
 UPLOADS = 4
 """Files that are stored at once."""

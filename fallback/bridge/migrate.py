@@ -82,11 +82,11 @@ class Migration:
         system = ghost(Identity(), self.server_name)
         names = {system: "WhatsApp"} | {one.ghost: one.person.name for one in self.plan.people}
         speak = {self.ghost(event.sender) for event in pending}
-        wanted = [*speak, system, *(one.ghost for one in self.plan.people if one.member)]
-        for done, user in enumerate(dict.fromkeys(wanted), 1):
+        wanted = dict.fromkeys([*speak, system, *(one.ghost for one in self.plan.people if one.member)])
+        for done, user in enumerate(wanted, 1):
             await self.homeserver.ensure_ghost(user, names.get(user, ""))
             await self.homeserver.join(portal.room, user)
-            self.progress("people", done, len(set(wanted)))
+            self.progress("people", done, len(wanted))
 
     async def run(self, events: Iterable[Canonical], media: Media) -> Portal:
         """Do all of it; raises what the homeserver raises, and can be run again at any time."""

@@ -18,6 +18,8 @@ from fallback.text import sanitise_name
 log = logging.getLogger(__name__)
 
 PATH = "/_synapse/client/fallback/history"
+AT_ONCE = 50
+"""Events that one call brings in one by one: what a crash finds unjournaled is less than two seconds of work."""
 VERSION = 1
 """Of what we and our module in Synapse say to each other."""
 
@@ -73,7 +75,7 @@ class ChainImporter:
             self._longest = await self._offered()
         if self._longest:
             return await self._as_chain(room, batch[: self._longest])
-        return await self._one_by_one(room, batch)
+        return await self._one_by_one(room, batch[:AT_ONCE])
 
     async def _offered(self) -> int:
         """Ask the module how long a chain may be; 0 where there is none that we understand."""
