@@ -10,14 +10,20 @@ from pathlib import Path
 from fallback.text import coded, sanitise
 
 _SECRET = re.compile(
-    r"(?i)(syt_[a-z0-9_]+|bearer\s+\S+|(?:access_token|as_token|hs_token|password|secret|key)[\"']?\s*[=:]\s*\S+)"
+    r"(?i)\bsyt_\w+|\bm[ac][rt]_\w+|bearer\s+\S+"
+    r"|(?:access_token|refresh_token|as_token|hs_token|password|passphrase|secret|key)[\"']?\s*[=:]\s*\S+"
 )
-_PHONE = re.compile(r"(?<!\d)\+\d{7,15}(?!\d)")
+_KEY = re.compile(
+    r"(?<![$!\w+/-])[A-Za-z0-9+/]{43}=?(?![\w+/])"  # 32 bytes; ids of events and rooms begin with a sign
+    r"|\b(?:[1-9A-HJ-NP-Za-km-z]{4} ){11}[1-9A-HJ-NP-Za-km-z]{4}\b"  # a recovery key as people read it
+)
+_PHONE = re.compile(r"\+\d(?:[ \u00a0().-]?\d){6,14}(?!\d)")
+_LOCAL = re.compile(r"(?<=wa_)\d{5,15}|(?<!\d)\d{5,20}(?=@(?:s\.whatsapp\.net|c\.us|lid)\b)")
 
 
 def redact(text: str) -> str:
-    """Take tokens, passwords and phone numbers out of a line."""
-    return _PHONE.sub("+…", _SECRET.sub("…", text))
+    """Take tokens, passwords, keys and phone numbers, also those in names of ghosts, out of a line."""
+    return _LOCAL.sub("…", _PHONE.sub("+…", _KEY.sub("…", _SECRET.sub("…", text))))
 
 
 class _Line(logging.Formatter):
