@@ -3,14 +3,11 @@
 import hashlib
 import hmac
 import os
-from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from fallback.errors import PermanentError
-from fallback.matrix.crypto.canonical import b64, unb64
-
-Content = dict[str, Any]
+from fallback.matrix.crypto.canonical import Json, b64, unb64
 
 
 class Sealer:
@@ -28,7 +25,7 @@ class Sealer:
         self._hash.update(sealed)
         return sealed
 
-    def finish(self) -> Content:
+    def finish(self) -> Json:
         """Give the file's ``file`` object, which lacks its ``url`` yet; a secret."""
         key = b64(self._key).translate(_URL_SAFE)
         return {
@@ -39,13 +36,13 @@ class Sealer:
         }
 
 
-def seal_file(plain: bytes) -> tuple[bytes, Content]:
+def seal_file(plain: bytes) -> tuple[bytes, Json]:
     """Encrypt a file in one go; as ``Sealer``."""
     sealer = Sealer()
     return sealer.update(plain), sealer.finish()
 
 
-def open_file(sealed: bytes, file: Content) -> bytes:
+def open_file(sealed: bytes, file: Json) -> bytes:
     """Decrypt a file.
 
     Raises:

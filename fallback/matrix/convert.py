@@ -143,7 +143,7 @@ def _pills(html: str, mentions: tuple[Identity, ...]) -> str:
         shown = escape(one.name, quote=False) or found[1]
         return f'<a href="https://matrix.to/#/{quote(one.mxid, safe="@:")}">@{shown}</a>'
 
-    return re.sub(rf"@({names})(?!\w)", pill, html)
+    return re.sub(rf"(?<![\w/])@({names})(?!\w)", pill, html)
 
 
 def _words(event: Message, text: str) -> Content:

@@ -1,11 +1,11 @@
-"""History that is imported encrypted, and the people invited to it afterwards.
+"""History that is imported encrypted, before anybody is invited to it.
 
 One Megolm session a room and run, under sender keys that are thrown away and never published: a strict client
 refuses imported keys of a device that it comes to know later, and this one it never can.
 """
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 import vodozemac
@@ -18,6 +18,7 @@ from fallback.core.importing import Brought, Importer, Refused
 from fallback.core.ports import Store
 from fallback.errors import PermanentError
 from fallback.matrix.crypto.backup import Backup
+from fallback.matrix.crypto.canonical import Json
 from fallback.matrix.crypto.client import SafeClient
 from fallback.matrix.crypto.roomkeys import MEGOLM, RoomKey
 
@@ -25,8 +26,6 @@ DEVICE = "WAHISTORY"
 """The device that imported messages name; it does not exist."""
 _CLEAR = ("m.reaction",)
 """What clients send in clear in an encrypted room: all that it says is in its relation."""
-
-Content = dict[str, Any]
 
 
 class Run(Frozen, frozen=True):
@@ -86,7 +85,7 @@ class HistorySession:
         if self._journal is not None:
             await self._journal.reserve(self._key.session, self._reserved)
 
-    def seal(self, kind: str, content: Content) -> tuple[str, Content]:
+    def seal(self, kind: str, content: Json) -> tuple[str, Json]:
         """Encrypt an event's type and content; what it relates to stays in clear, as the homeserver needs it.
 
         Raises:
@@ -99,7 +98,7 @@ class HistorySession:
         relation = content.get("m.relates_to")
         inner = {name: part for name, part in content.items() if name != "m.relates_to"}
         plain = encode({"type": kind, "content": inner, "room_id": self.room})
-        sealed: Content = {
+        sealed: Json = {
             "algorithm": MEGOLM,
             "sender_key": self._sender_key,
             "device_id": DEVICE,

@@ -111,6 +111,7 @@ class Invitations:
                     return one
                 case "leave" | "ban":
                     return msgspec.structs.replace(one, standing=Standing.DECLINED)
+            await self._keep(Invitation(one.room, one.user))  # it is taken back first: that is no refusal
         standing = await invite_with_history(self._client, one.room, one.user)
         return msgspec.structs.replace(one, standing=standing, at=now if standing is Standing.INVITED else 0)
 

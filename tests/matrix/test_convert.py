@@ -202,6 +202,7 @@ SARA = Identity(name="Sara", mxid="@sara:s", phone="+962790000001")
         ("@962790000001 *now*", '<a href="https://matrix.to/#/@sara:s">@Sara</a> <strong>now</strong>'),
         ("a<b @Sara", 'a&lt;b <a href="https://matrix.to/#/@sara:s">@Sara</a>'),
         ("@Sarah", None),
+        ("mail x@Sara or https://a.example/@Sara", None),
     ],
 )
 def test_a_mention_is_a_link_to_the_person(text, html):
