@@ -15,6 +15,7 @@ COMMANDS = {
     "health": "See whether WhatsApp works, or replay a recorded outage.",
     "homeserver": "Run the managed homeserver of this profile.",
     "inspect": "Say what a WhatsApp export holds.",
+    "keys": "Prove who you are, and read what is encrypted.",
     "login": "Sign this profile in to a Matrix account.",
     "logout": "Sign this profile out and delete its device.",
     "migrate": "Turn a WhatsApp export into a Matrix room.",

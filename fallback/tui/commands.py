@@ -21,6 +21,8 @@ def commands() -> list[Command]:
     return [
         Command("help", "f1", "F1", tr("Help")),
         Command("people", "f2", "F2", tr("People: who is here, who is missing")),
+        Command("keys", "f3", "F3", tr("Keys and devices")),
+        Command("verify", "f6", "F6", tr("Compare emoji with somebody")),
         Command("palette", "ctrl+p", "Ctrl+P", tr("All commands")),
         Command("jump", "ctrl+k", "Ctrl+K", tr("Jump to a group")),
         Command("search", "ctrl+f", "Ctrl+F", tr("Search messages")),

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 from fallback.core.events import Identity
-from fallback.core.ids import DeliveryId, PortalId, SourceId, UserId
+from fallback.core.ids import DeliveryId, PortalId, RoomId, SourceId, UserId
 from fallback.core.ports import TimelineRow
+from fallback.core.trust import Keys
 from fallback.tui.messages import Change
 from fallback.tui.views import BannerView, GroupView, Hit, PersonView
 
@@ -14,9 +15,13 @@ Action = tuple[str, str, Callable[[], Awaitable[None]]]
 
 
 class Session(Protocol):
-    """Everything that the client shows and does; see ``tui.views`` for the values."""
+    """Everything that the client shows and does; see ``tui.views`` for the values.
+
+    ``keys`` are the account's, once it is connected; None until then, and where there are none.
+    """
 
     me: UserId
+    keys: Keys | None
 
     async def groups(self) -> list[GroupView]:
         """List the groups, the one with the newest message first."""
@@ -28,6 +33,10 @@ class Session(Protocol):
 
     async def people(self, portal: PortalId) -> list[PersonView]:
         """List who belongs to a group."""
+        ...
+
+    async def room(self, portal: PortalId) -> RoomId:
+        """Give a group's room."""
         ...
 
     async def banner(self) -> BannerView:

@@ -25,5 +25,9 @@ class BannerChanged(msgspec.Struct, frozen=True, tag=True):
     """The connection, WhatsApp's health or the outbox is new."""
 
 
-Change = GroupsChanged | TimelineChanged | PeopleChanged | BannerChanged
+class KeysChanged(msgspec.Struct, frozen=True, tag=True):
+    """A verification, an identity, or what waits for its key is new."""
+
+
+Change = GroupsChanged | TimelineChanged | PeopleChanged | BannerChanged | KeysChanged
 """Every kind of change; ``match`` on it ends in ``assert_never``."""

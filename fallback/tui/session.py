@@ -21,14 +21,22 @@ from fallback.core.events import (
     Redaction,
     Vote,
 )
-from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId, UserId
+from fallback.core.ids import ChatId, DeliveryId, PortalId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Portal, Store, TimelineRow
 from fallback.core.routing import MATRIX
+from fallback.core.trust import Keys
 from fallback.text import sanitise
 from fallback.tui.contract import Action, Session
 from fallback.tui.markup import bare
-from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
+from fallback.tui.messages import (
+    BannerChanged,
+    Change,
+    GroupsChanged,
+    KeysChanged,
+    PeopleChanged,
+    TimelineChanged,
+)
 from fallback.tui.views import BannerKind, BannerView, GroupView, Hit, PersonView, Presence
 
 __all__ = ["Action", "Session", "StoreSession", "summary"]
@@ -67,6 +75,7 @@ class StoreSession:
         self.store = store
         self.clock = clock
         self.me = me
+        self.keys: Keys | None = None
         self.identity = Identity(name=name, mxid=me, me=True)
         self.ring = ring
         self.extra_actions = actions
@@ -106,6 +115,10 @@ class StoreSession:
         self._online = seconds
         self.tell(BannerChanged())
 
+    def on_keys(self) -> None:
+        """Take note that something about the keys has changed."""
+        self.tell(KeysChanged())
+
     def on_reached(self, reached: int, members: int) -> None:
         """Take note of how many of the group are here."""
         self._reached = (reached, members)
@@ -140,6 +153,10 @@ class StoreSession:
                     me=who.mxid == self.me,
                 )  # fmt: skip
         return sorted(seen.values(), key=lambda one: (not one.me, one.presence, one.name))
+
+    async def room(self, portal: PortalId) -> RoomId:
+        """Give a group's room."""
+        return (await self._portal(portal)).room
 
     async def banner(self) -> BannerView:
         """Say how all of it stands; our own connection goes before WhatsApp's."""

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from fallback.core.events import (
     Attachment,
+    Event,
     GroupChange,
     Identity,
     MediaKind,
@@ -15,7 +16,8 @@ from fallback.core.events import (
     Notice,
     Setting,
 )
-from fallback.locale import ntr, tr
+from fallback.core.trust import IdentityState, KeysState, Verification, VerificationStage
+from fallback.locale import active, ntr, tr
 from fallback.tui import markup
 from fallback.tui.fold import Tick
 from fallback.tui.typeset import isolate
@@ -242,3 +244,89 @@ def banner(view: BannerView) -> tuple[str, str, str]:
             return "✗", tr("OFFLINE") + extra, tr("keep writing, nothing is lost")
         case _:
             assert_never(view.kind)
+
+
+TRUST_MARKS = {"unsigned": "◇", "unknown": "◇", "mismatched": "⚠"}
+"""Quiet marks of messages whose sender is not proven; Details has the words."""
+
+
+def verdict(event: Event) -> str:
+    """Give what is known of an event's sender: ok, unsigned, unknown, mismatched, imported, or nothing."""
+    return str(getattr(event, "trust", ""))
+
+
+def trust(verdict: str) -> str:
+    """Say how well a message's sender is proven; empty where nothing is known."""
+    match verdict:
+        case "ok":
+            return tr("encrypted, from a device that its owner has signed")
+        case "unsigned":
+            return tr("◇ sent from a device that its owner has not signed")
+        case "unknown":
+            return tr("◇ sent from a device that is not known any more")
+        case "mismatched":
+            return tr("⚠ its key belongs to somebody else")
+        case "imported":
+            return tr("history given by another person, or out of a backup")
+        case _:
+            return ""
+
+
+def emoji(number: int) -> tuple[str, str]:
+    """Give a sign of a verification, and its name."""
+    from fallback.core.emoji import EMOJI  # noqa: PLC0415 - a table that the first frame does without
+
+    glyph, english, arabic = EMOJI[number]
+    return glyph, arabic if active().language == "ar" else english
+
+
+def identity(state: KeysState) -> tuple[str, str]:
+    """Say how this device stands with its account's identity: a glyph and a sentence with what to press."""
+    match state.identity:
+        case IdentityState.NONE:
+            return "○", tr("This account has no keys yet: 1 makes them and shows the recovery key")
+        case IdentityState.LOCKED:
+            return "◐", tr("Others can't trust this device yet: 1 takes the recovery key, 2 another device")
+        case IdentityState.READY:
+            return "●", tr("This device is signed; others can read what you write and know that it is you")
+        case _:
+            assert_never(state.identity)
+
+
+def spaced(code: str) -> str:
+    """Write a fingerprint in groups of four, as people read it aloud."""
+    return " ".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def verification(flow: Verification, name: str) -> str:
+    """Say how far a verification is, and what to do."""
+    who = isolate(name)
+    match flow.stage:
+        case VerificationStage.ASKED if flow.ours:
+            return tr("Asked. {name} has to accept it on the other device.", name=who)
+        case VerificationStage.ASKED:
+            return tr("{name} wants to make sure that nobody listens in. Sit together, or call.", name=who)
+        case VerificationStage.COMPARE:
+            return tr("Does {name} see the same seven, in the same order?", name=who)
+        case VerificationStage.WAITING:
+            return tr("Waiting for {name} to compare them too…", name=who)
+        case VerificationStage.DONE:
+            return tr("✓ Done. {name} is verified.", name=who)
+        case VerificationStage.CANCELLED:
+            return _stopped(flow, who)
+        case _:
+            assert_never(flow.stage)
+
+
+def _stopped(flow: Verification, who: str) -> str:
+    match flow.why:
+        case "m.mismatched_sas":
+            return tr(
+                "⚠ The emojis differ: somebody may be listening in. Don't send secrets; talk in person."
+            )
+        case "m.timeout":
+            return tr("It took too long, and was stopped. Begin again.")
+        case "m.accepted":
+            return tr("It was answered on another device.")
+        case _:
+            return tr("{name} or you stopped it. Nothing has changed.", name=who)

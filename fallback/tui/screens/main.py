@@ -14,11 +14,19 @@ from fallback.locale import tr
 from fallback.tui.commands import commands
 from fallback.tui.contract import Session
 from fallback.tui.fold import Thread
-from fallback.tui.messages import BannerChanged, Change, GroupsChanged, PeopleChanged, TimelineChanged
-from fallback.tui.screens.finding import Finding
+from fallback.tui.messages import (
+    BannerChanged,
+    Change,
+    GroupsChanged,
+    KeysChanged,
+    PeopleChanged,
+    TimelineChanged,
+)
+from fallback.tui.screens.security import Security
 from fallback.tui.screens.writing import Writing
 from fallback.tui.setting import Setting
 from fallback.tui.views import GroupView
+from fallback.tui.widgets.asked import KeysBar
 from fallback.tui.widgets.composer import Composer
 from fallback.tui.widgets.painted import PaintedWidget
 from fallback.tui.widgets.panels import Banner, Footer, Groups, Header, Hint, People
@@ -30,7 +38,7 @@ NARROW = 80
 """Columns below which there is one pane."""
 
 
-class MainScreen(Finding, Writing):
+class MainScreen(Security, Writing):
     """Groups, timeline, composer, banner and people."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,6 +69,7 @@ class MainScreen(Finding, Writing):
             with Vertical(id="chat"):
                 yield Header(self.setting)
                 yield Timeline(self.setting, id="timeline")
+                yield KeysBar(self.setting)
                 yield Hint(self.setting)
                 yield Composer(self.setting, id="composer")
         yield Footer(self.setting)
@@ -125,6 +134,8 @@ class MainScreen(Finding, Writing):
             case BannerChanged():
                 await self._show_banner()
                 self._show_keys()
+            case KeysChanged():
+                await self.show_keys_bar()
             case _:
                 assert_never(change)
 
@@ -177,6 +188,7 @@ class MainScreen(Finding, Writing):
             await self.take_up_draft(portal)
             self._list(await self.session.groups() if among is None else among)
             await self._show_people(portal)
+            await self.show_keys_bar()
         self.set_class(True, "-in-chat")
         self.set_class(False, "-in-list")
         self.composer.focus()

@@ -84,6 +84,9 @@ class Writing(Screen[None]):
         if self.current is None:
             self.composer.load(event.text)
             return
+        if await self.held_back():
+            self.composer.load(event.text + self.composer.text)
+            return
         portal, reply, edit = self.current, self.replying, self.editing
         mentions = [who for name, who in self._mentioned.items() if f"@{name}" in event.text]
         self.intend("", reply=None, edit=None)
@@ -99,6 +102,10 @@ class Writing(Screen[None]):
             self.composer.load(event.text + self.composer.text)
             self.intend("", reply=reply, edit=edit)
             self.client.complain(error)
+
+    async def held_back(self) -> bool:
+        """Tell whether the person is to decide something before anything is said here; asks it then."""
+        return False
 
     def intend(self, hint: str, *, reply: SourceId | None, edit: SourceId | None) -> None:
         """Say what the next message is going to be."""

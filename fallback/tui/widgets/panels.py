@@ -231,6 +231,6 @@ class People(PaintedWidget):
             start: list[Run] = [(f" {glyph} ", self.look(looks[person.presence])), (who, PLAIN)]
             end = [(f"{role} {word} ".lstrip(), self.look("dim"))]
             painted.append(two_ends(self.setting, start, end, width, self.rich_style))
-        hint = tr("F2 closes")
-        painted.append(two_ends(self.setting, [(f" {hint}", self.look("dim"))], [], width, self.rich_style))
-        return painted
+        hints = (tr("F6 compares emoji with somebody"), tr("F2 closes"))
+        dim, fill = self.look("dim"), self.rich_style
+        return painted + [two_ends(self.setting, [(f" {hint}", dim)], [], width, fill) for hint in hints]

@@ -205,6 +205,8 @@ class RowPainter:
             parts.append((tr("edited") + " ", self.look("dim")))
         if event.late:
             parts.append((tr("late") + " ", self.look("dim")))
+        if doubt := words.TRUST_MARKS.get(words.verdict(event)):
+            parts.append((f"{doubt} ", self.look("dim")))
         parts.append((words.clock_time(entry.at, self.zone), self.look("dim")))
         if mark is not Tick.NONE:
             looks = {Tick.READ: "read", Tick.FAILED: "failed"}.get(mark, "dim")
