@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fallback.cli.output import emit_json, say
+from fallback.cli.output import data, emit_json, say
 from fallback.errors import PermanentError, UsageError
 
 if TYPE_CHECKING:
@@ -55,24 +55,35 @@ def command(profile: str, /, user: str, homeserver: str | None, way: str | None,
         raise UsageError("whose account?", "Write the Matrix id: @name:server")
     if user.startswith("@") and not user.partition(":")[2]:
         raise UsageError(f"{user!r} is no Matrix id", "Write it whole: @name:server")
-    signed_in = asyncio.run(_login(where, user, address, way))
-    emit_json({"user": signed_in.user, "device": signed_in.device, "profile": profile}) if as_json else say(
-        f"signed in as {signed_in.user}; open the client: fallback --profile {profile}"
-    )
+    signed_in, told = asyncio.run(_login(where, user, address, way))
+    if as_json:
+        emit_json({"user": signed_in.user, "device": signed_in.device, "profile": profile} | told)
+        return
+    if "recovery_key" in told:
+        data(told["recovery_key"])
+    say(f"signed in as {signed_in.user}; open the client: fallback --profile {profile}")
 
 
-async def _login(where: "Profile", user: str, address: str, way: str | None) -> "Account":
+async def _login(
+    where: "Profile", user: str, address: str, way: str | None
+) -> "tuple[Account, dict[str, str]]":
     from fallback import compose
+    from fallback.cli.identity import introduce
     from fallback.compose.accounts import enter
     from fallback.core.ids import UserId
     from fallback.matrix.signin import discover
 
-    async with compose.open_store(where) as store:
+    async with compose.open_profile(where) as (store, vault):
         offered = await discover(user, address)
         chosen = way or best(offered)
         say(f"{offered.url}: {_SAID[chosen]}")
         mine = UserId(user) if user.startswith("@") else None
-        return await enter(store, offered.url, _way(offered, chosen, mine), user=mine)
+        known = await enter(store, offered.url, _way(offered, chosen, mine), user=mine)
+        side = compose.matrix(where, known, store, vault)
+        try:
+            return known, await introduce(side.keys)
+        finally:
+            await side.close()
 
 
 _SAID = {

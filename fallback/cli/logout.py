@@ -52,4 +52,6 @@ async def _logout(where: "Profile", *, yes: bool) -> bool:
         say("Kept        the timeline, contacts and settings of this profile")
         if not yes:
             click.confirm("Sign out?", abort=True, err=True)
-        return await sign_out(store)
+        deleted = await sign_out(store)
+        await compose.forget_keys(where, store)
+        return deleted

@@ -6,12 +6,13 @@ Everything heavy is imported where it is used, so that a command pays for what i
 from fallback.compose.accounts import ACCOUNT, Account, account, sign_in
 from fallback.compose.plans import planned, with_people
 from fallback.compose.profiles import open_profile, open_store, settings, unlock, unlocked
-from fallback.compose.sides import hosted, load_matrix, managed, matrix, member, signed_in
+from fallback.compose.sides import forget_keys, hosted, load_matrix, managed, matrix, member, signed_in
 
 __all__ = [
     "ACCOUNT",
     "Account",
     "account",
+    "forget_keys",
     "hosted",
     "load_matrix",
     "managed",

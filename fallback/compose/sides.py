@@ -64,6 +64,15 @@ def matrix(
     return side
 
 
+async def forget_keys(profile: Profile, store: Store) -> None:
+    """Delete the keys of a device that is signed out; what they opened stays in the store."""
+    from fallback.matrix.keys import KEPT
+
+    await store.put(KEPT, None)
+    for file in profile.data.glob("crypto.db*"):
+        file.unlink()
+
+
 @contextlib.asynccontextmanager
 async def signed_in(profile: Profile) -> "AsyncIterator[tuple[Store, NioHomeserver]]":
     """Open a profile with its own account's Matrix side.

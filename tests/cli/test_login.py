@@ -66,7 +66,10 @@ class TestAgainstSynapse:
         )
         assert result.exit_code == 0, result.output
         assert "signing in with a password" in result.stderr
-        assert json.loads(result.stdout)["user"] == account.user
+        told = json.loads(result.stdout)
+        assert told["user"] == account.user
+        assert told["identity"] == "ready"
+        assert told["recovery_key"].startswith("EsT")
         known = stored()
         assert known.user == account.user
         assert known.token not in result.output
@@ -76,6 +79,7 @@ class TestAgainstSynapse:
         assert stored() == known
         ended = fallback("logout", "--yes", "--json")
         assert json.loads(ended.stdout) == {"profile": "default", "device_deleted": True}
+        assert not list(Profile("default").data.glob("crypto.db*"))
         assert "timeline" in ended.stderr
         again = fallback("logout", "--yes")
         assert "no Matrix account" in str(again.exception)
