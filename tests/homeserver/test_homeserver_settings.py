@@ -1,3 +1,4 @@
+import importlib
 import json
 import stat
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fallback.errors import HomeserverError
+from fallback.homeserver import history
 from fallback.homeserver.keys import Keys, load_keys, tighten
 from fallback.homeserver.layout import Layout, State, load_state
 from fallback.homeserver.registration import registration
@@ -90,3 +92,16 @@ def test_a_damaged_state_is_named(tmp_path):
     layout.state.write_bytes(b"{")
     with pytest.raises(HomeserverError, match=r"state\.json is damaged"):
         load_state(layout)
+
+
+def test_the_module_for_history_is_loaded_with_the_registration_s_id(tmp_path, keys):
+    (module,) = settings("team.local", 8123, Layout(tmp_path), keys)["modules"]
+    name, _, kind = module["module"].rpartition(".")
+    assert hasattr(importlib.import_module(name), kind)
+    assert module["config"] == {"appservice": registration("a", "h", "team.local")["id"]}
+
+
+def test_the_module_stays_closed_in_another_series_of_synapse(monkeypatch, caplog):
+    monkeypatch.setattr("fallback.homeserver.history.SYNAPSE_VERSION", "1.164.0")
+    history.HistoryModule({"appservice": "fallback"}, api=None)
+    assert "Synapse 1.164.0 is not of the series 1.163.x" in caplog.text
