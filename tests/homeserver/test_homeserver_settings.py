@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from fallback.errors import HomeserverError
-from fallback.homeserver import history
 from fallback.homeserver.keys import Keys, load_keys, tighten
 from fallback.homeserver.layout import Layout, State, load_state
 from fallback.homeserver.registration import registration
@@ -94,6 +93,7 @@ def test_a_damaged_state_is_named(tmp_path):
         load_state(layout)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Synapse's own imports
 def test_the_module_for_history_is_loaded_with_the_registration_s_id(tmp_path, keys):
     (module,) = settings("team.local", 8123, Layout(tmp_path), keys)["modules"]
     name, _, kind = module["module"].rpartition(".")
@@ -101,7 +101,9 @@ def test_the_module_for_history_is_loaded_with_the_registration_s_id(tmp_path, k
     assert module["config"] == {"appservice": registration("a", "h", "team.local")["id"]}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_module_stays_closed_in_another_series_of_synapse(monkeypatch, caplog):
-    monkeypatch.setattr("fallback.homeserver.history.SYNAPSE_VERSION", "1.164.0")
+    history = importlib.import_module("fallback.homeserver.history")
+    monkeypatch.setattr(history, "SYNAPSE_VERSION", "1.164.0")
     history.HistoryModule({"appservice": "fallback"}, api=None)
     assert "Synapse 1.164.0 is not of the series 1.163.x" in caplog.text
