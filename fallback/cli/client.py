@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fallback.config import Interface
-    from fallback.core.ports import Homeserver
+    from fallback.config import Config
+    from fallback.core.ports import Homeserver, Store
     from fallback.paths import Profile
 
 
@@ -12,7 +12,7 @@ def open_client(profile: str, *, plain: bool = False) -> None:
     """Open the client on a profile's own account.
 
     Raises:
-        AuthError: the profile has no account yet.
+        AuthError: the profile has no account yet, and there is no screen to sign in on.
     """
     import gc
 
@@ -25,10 +25,10 @@ def open_client(profile: str, *, plain: bool = False) -> None:
     where = Profile(profile)
     config = compose.settings(where)
     logs.to_file(where.log_file, level=config.logging.level, as_json=config.logging.json)
-    asyncio.run(_client(where, config.interface, plain=plain))
+    asyncio.run(_client(where, config, plain=plain))
 
 
-async def _client(where: "Profile", interface: "Interface", *, plain: bool) -> None:
+async def _client(where: "Profile", config: "Config", *, plain: bool) -> None:
     import asyncio
 
     from fallback import compose
@@ -37,16 +37,32 @@ async def _client(where: "Profile", interface: "Interface", *, plain: bool) -> N
     from fallback.tui.live import Live
 
     async with compose.open_profile(where) as (store, vault):
+        if not plain and await store.get(compose.ACCOUNT) is None and not await _sign_in(store, config):
+            return
         known = await compose.account(store)
         me = Identity(mxid=known.user, name=known.user.partition(":")[0].removeprefix("@"), me=True)
 
-        async def side() -> Homeserver:
+        async def side() -> "Homeserver":
             await asyncio.to_thread(compose.load_matrix)
             return compose.matrix(where, known, store, vault)
 
         live = Live(store, SystemClock(), me, side)
         try:
-            await live.run(interface, plain=plain)
+            await live.run(config.interface, plain=plain)
         finally:
             if live.side is not None:
                 await live.side.close()
+
+
+async def _sign_in(store: "Store", config: "Config") -> bool:
+    """Show the first screen until somebody has signed in; false where the person left it."""
+    from fallback import compose
+    from fallback.core.ids import UserId
+    from fallback.tui.screens.signing_in import SigningIn
+
+    async def sign_in(user: str, password: str, homeserver: str) -> None:
+        url = homeserver or f"https://{user.partition(':')[2]}"
+        await compose.sign_in(store, url, UserId(user), password)
+        await store.put("tui.identity", "ask")
+
+    return bool(await SigningIn(sign_in, config.interface, homeserver=config.account.homeserver).run_async())

@@ -51,11 +51,11 @@ class Security(Finding):
         flow = _open(keys)
         if flow is not None:
             who = isolate(await self._called(flow.user))
-            return tr("🔔 {name} compares emoji with you · F3 opens it", name=who), True
+            return tr("🔔 F3 · {name} compares emoji with you", name=who), True
         changed = await self._changed_here(keys)
         if changed:
             who = isolate(await self._called(changed[0][0]))
-            return tr("⚠ {name} has new keys; what you write here waits · F3", name=who), True
+            return tr("⚠ F3 · {name} has new keys; what you write here waits", name=who), True
         state = await keys.state()
         match state.identity:
             case IdentityState.NONE:
