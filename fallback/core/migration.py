@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from itertools import pairwise
 from typing import assert_never
@@ -149,6 +150,7 @@ def plan(
     files = [event.attachment for event in chosen if isinstance(event, Message) and event.attachment]
     held = [file for file in files if file.source]
     times = [event.at for event in chosen] or [0]
+    here = {identity.key for identity in group.members}
     alias = "wa_" + "".join(character for character in group.chat if character.isalnum()).lower()[:40]
     return Plan(
         portal=PortalId(f"portal-{group.chat}"),
@@ -159,7 +161,7 @@ def plan(
             alias=alias,
             announce_only=group.announce_only,
         ),
-        people=tuple(_planned(person, group, speakers, server_name) for person in people),
+        people=tuple(_planned(person, here, speakers, server_name) for person in people),
         kinds=Counter(kind_of(event) for event in chosen),
         events=len(chosen),
         media=len(held),
@@ -197,10 +199,11 @@ def with_media(event: Canonical, source: str, data_size: int) -> Canonical:
     return replace(event, attachment=file)
 
 
-def _planned(person: Person, group: Group, speakers: Mapping[str, int], server_name: str) -> PlannedPerson:
+def _planned(
+    person: Person, here: AbstractSet[str], speakers: Mapping[str, int], server_name: str
+) -> PlannedPerson:
     first: Identity = person.identities[0]
     reason = "phone number" if first.phone else "linked id" if first.lid else "name in the export"
-    here = {identity.key for identity in group.members}
     return PlannedPerson(
         person=person,
         ghost=ghost(first, server_name),
