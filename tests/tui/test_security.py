@@ -9,6 +9,7 @@ from fallback.core.ids import RoomId, UserId
 from fallback.core.trust import IdentityState, VerificationStage
 from fallback.errors import AuthError
 from fallback.simulator.keys import MemoryAccounts, MemoryKeys
+from fallback.tui import words
 from fallback.tui.messages import KeysChanged
 from fallback.tui.screens.asking import Asking, Offer
 from fallback.tui.screens.signing_in import SigningIn
@@ -375,3 +376,11 @@ async def test_leaving_the_first_screen_signs_nobody_in():
     async with client.run_test() as pilot:
         await pilot.press("escape")
     assert client.return_value is False
+
+
+@pytest.mark.parametrize(
+    ("verdict", "mark"), [("", ""), ("ok", ""), ("imported", ""), ("unsigned", "◇"), ("unknown", "◇")]
+)
+def test_only_a_sender_who_is_not_proven_gets_a_mark(verdict, mark):
+    assert words.TRUST_MARKS.get(verdict, "") == mark
+    assert bool(words.trust(verdict)) == bool(verdict)
