@@ -6,7 +6,6 @@ from typing import assert_never
 
 from fallback.core.events import (
     Attachment,
-    Event,
     GroupChange,
     Identity,
     MediaKind,
@@ -248,11 +247,6 @@ def banner(view: BannerView) -> tuple[str, str, str]:
 
 TRUST_MARKS = {"unsigned": "◇", "unknown": "◇", "mismatched": "⚠"}
 """Quiet marks of messages whose sender is not proven; Details has the words."""
-
-
-def verdict(event: Event) -> str:
-    """Give what is known of an event's sender: ok, unsigned, unknown, mismatched, imported, or nothing."""
-    return str(getattr(event, "trust", ""))
 
 
 def trust(verdict: str) -> str:

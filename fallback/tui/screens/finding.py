@@ -242,7 +242,7 @@ class Finding:
             found.append(
                 (tr("State"), f"{words.TICKS[entry.tick]} {words.tick(entry.tick)} {entry.error}".strip())
             )
-        if trusted := words.trust(words.verdict(entry.event)):
+        if trusted := words.trust(entry.event.trust):
             found.append((tr("Sender"), trusted))
         found += [(glyph, who) for who, glyph in entry.reactions.items()]
         found += [(tr("Before"), text) for text in entry.edits]

@@ -205,7 +205,7 @@ class RowPainter:
             parts.append((tr("edited") + " ", self.look("dim")))
         if event.late:
             parts.append((tr("late") + " ", self.look("dim")))
-        if doubt := words.TRUST_MARKS.get(words.verdict(event)):
+        if doubt := words.TRUST_MARKS.get(event.trust):
             parts.append((f"{doubt} ", self.look("dim")))
         parts.append((words.clock_time(entry.at, self.zone), self.look("dim")))
         if mark is not Tick.NONE:
