@@ -1,11 +1,15 @@
 """What only the real homeserver shows: no plaintext into an encrypted room, invitations, refused tokens."""
 
+import asyncio
+
 import pytest
 
 from fallback.core.events import Message, Origin, Reaction
-from fallback.core.ids import ChatId, DeliveryId, SourceId
+from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
+from fallback.core.importing import Brought
 from fallback.core.ports import RoomSpec
 from fallback.errors import AuthError, PermanentError, TransientError
+from fallback.matrix.appservice import Appservice
 from tests.live_synapse import side_at
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
@@ -20,15 +24,44 @@ async def sides(live, tmp_path):
         await side.close()
 
 
-async def test_nothing_is_sent_in_clear_into_an_encrypted_room(sides):
-    one, _ = sides
+async def kept(side, room):
+    """Give the kinds of the events that the homeserver keeps, and all that it can read of them."""
+    page = await side.http.json("GET", f"/_matrix/client/v3/rooms/{room}/messages", params={"dir": "b"})
+    return [event["type"] for event in page["chunk"]], str(page)
+
+
+async def texts(side, room):
+    return [event.text async for event in side.history(room) if isinstance(event, Message)]
+
+
+async def test_a_message_into_an_encrypted_room_is_readable_by_its_members_alone(sides):
+    one, two = sides
+    await one.keys.begin()
+    await two.keys.begin()
     room = await one.create_room(RoomSpec(name="locked", encrypted=True))
-    with pytest.raises(PermanentError, match="encrypted"):
-        await one.send(room, MESSAGE, transaction=DeliveryId("t"))
-    assert not [event async for event in one.history(room) if isinstance(event, Message)]
+    await one.send(room, MESSAGE, transaction=DeliveryId("t0"))
+    await one.invite(room, two.user)
+    batches = two.batches("")
+    batch = await anext(batches)
+    assert (room, one.user) in batch.invited
+    await two.accept(room)
+    own = one.batches("")
+    await anext(own)
+    await own.aclose()
+    await one.send(room, MESSAGE, transaction=DeliveryId("t1"))
+    async with asyncio.timeout(30):
+        while not [event for event in batch.events if isinstance(event, Message)]:
+            batch = await anext(batches)
+    await batches.aclose()
+    (message,) = [event for event in batch.events if isinstance(event, Message)][-1:]
+    assert (message.text, message.trust, message.sender.mxid) == ("secret", "ok", one.user)
+    assert await texts(two, room) == ["secret", "secret"]
+    kinds, whole = await kept(one, room)
+    assert kinds.count("m.room.encrypted") == 2
+    assert "secret" not in whole
 
 
-async def test_a_room_that_becomes_encrypted_is_refused_from_then_on(sides):
+async def test_a_room_that_becomes_encrypted_is_encrypted_from_then_on(sides):
     one, _ = sides
     room = await one.create_room(RoomSpec(name="open"))
     await one.send(room, MESSAGE, transaction=DeliveryId("t1"))
@@ -37,8 +70,28 @@ async def test_a_room_that_becomes_encrypted_is_refused_from_then_on(sides):
     batches = one.batches("")
     await anext(batches)
     await batches.aclose()
+    await one.send(room, MESSAGE, transaction=DeliveryId("t2"))
+    kinds, _ = await kept(one, room)
+    assert (kinds.count("m.room.message"), kinds.count("m.room.encrypted")) == (1, 1)
+    assert await texts(one, room) == ["secret", "secret"]
+
+
+async def test_history_in_clear_is_refused_in_an_encrypted_room(sides, live):
+    one, _ = sides
+    one.appservice = Appservice(one.http, live.as_token, live.server_name)
+    room = await one.create_room(RoomSpec(name="locked", encrypted=True))
+    brought = Brought(
+        "m.room.message", {"msgtype": "m.text", "body": "x"}, UserId(live.ghost()), 1, DeliveryId("k")
+    )
     with pytest.raises(PermanentError, match="encrypted"):
-        await one.send(room, MESSAGE, transaction=DeliveryId("t2"))
+        await one.importer().put(room, [brought])
+
+
+async def test_what_is_written_before_a_sync_is_encrypted_too_and_a_repeat_is_the_same_event(sides):
+    one, _ = sides
+    room = await one.create_room(RoomSpec(name="locked", encrypted=True))
+    made = await one.send(room, MESSAGE, transaction=DeliveryId("t"))
+    assert await one.send(room, MESSAGE, transaction=DeliveryId("t")) == made
 
 
 async def test_an_invited_person_joins_and_is_not_invited_twice(sides):

@@ -41,10 +41,12 @@ class Offer(msgspec.Struct, frozen=True):
 
     Args:
         sender: who must also be who invited us.
+        sender_key: Curve25519 key of the sender's device, which must be signed by its owner when it is accepted.
     """
 
     room: str
     sender: str
+    sender_key: str
     file: Json
 
 
@@ -95,12 +97,14 @@ class BundleInbox:
         client.secret_handlers[KIND] = self._note
 
     def _note(self, sender: str, sender_key: str, content: Json) -> None:
-        device = self._client.device_store.device_from_sender_key(sender, sender_key)
-        if device is None or self._client.trust.sharing(sender, device.id) is Sharing.WITHHELD:
-            log.warning("passed over a bundle of room keys from a device that its owner has not signed")
-            return
         offer = msgspec.convert(
-            {"room": content["room_id"], "sender": sender, "file": content["file"]}, Offer
+            {
+                "room": content["room_id"],
+                "sender": sender,
+                "sender_key": sender_key,
+                "file": content["file"],
+            },
+            Offer,
         )
         self.offers[offer.room, sender] = offer
 
@@ -108,11 +112,17 @@ class BundleInbox:
         """Take the keys that who invited us to a room has sent; returns how many are new (0 without an offer).
 
         Raises:
-            PermanentError: the file is not what was announced.
+            PermanentError: the file is not what was announced, or the inviter's device is not signed.
+            TransientError: not now; the offer stays.
         """
         offer = self.offers.get((room, inviter))
         if offer is None:
             return 0
+        await self._client.refresh_keys(inviter)
+        device = self._client.device_store.device_from_sender_key(inviter, offer.sender_key)
+        if device is None or self._client.trust.sharing(inviter, device.id) is Sharing.WITHHELD:
+            del self.offers[room, inviter]
+            raise PermanentError("the history's keys come from a device that its owner has not signed")
         plain = await self._fetch(offer.file)
         keys: list[RoomKey] = []
         for entry in plain.get("room_keys", []):
