@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -28,12 +28,15 @@ from nio import (
 from nio.api import Api
 
 from fallback.errors import AuthError, PermanentError, TransientError
+from fallback.matrix.crypto.answers import at_once, check, failure
 from fallback.matrix.crypto.backup import BATCH, Backup
 from fallback.matrix.crypto.device import FullKeysQuery, IdentityChangedError, OlmDeviceKey
 from fallback.matrix.crypto.olm import GuardedOlm, SecretHandler
 from fallback.matrix.crypto.roomkeys import RoomKey
+from fallback.matrix.crypto.rotation import Rotation, rotations
 from fallback.matrix.crypto.store import CryptoStore
 from fallback.matrix.crypto.trust import Sharing, Trust, Verdict
+from fallback.matrix.crypto.waiting import Waiting, fill_in
 from fallback.matrix.http import MatrixHttp, Renew
 from fallback.text import sanitise_name
 
@@ -41,7 +44,7 @@ log = logging.getLogger(__name__)
 SHARED_HISTORY = ("shared", "world_readable")
 
 
-class SafeClient(AsyncClient):
+class SafeClient(Waiting, AsyncClient):
     """One device of one account.
 
     Callbacks run inside of a sync's transaction: they must not wait nor raise, only put the event in a queue.
@@ -81,6 +84,7 @@ class SafeClient(AsyncClient):
         )
         super().__init__(url, user, device_id=device, store_path=str(folder), config=config)
         self.secret_handlers: dict[str, SecretHandler] = {}
+        self._rotations: dict[str, Rotation] = {}
         self._allow_unsigned = allow_unsigned
         self._sending: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._uploading = asyncio.Lock()
@@ -123,6 +127,7 @@ class SafeClient(AsyncClient):
     def _load_machine(self) -> None:
         self.olm = GuardedOlm(self.user_id, self.device_id, self.crypto, self.trust)
         self.machine.secret_handlers = self.secret_handlers
+        self.machine.rotations = self._rotations
         self.machine.users_for_key_query.add(self.user_id)
 
     # ── receiving ────────────────────────────────────────────────────────────────────────────────
@@ -139,26 +144,26 @@ class SafeClient(AsyncClient):
         """
         response = await self.sync(wait, sync_filter, full_state=not self.rooms)
         if isinstance(response, SyncError):
-            raise _failure(response.status_code, "the homeserver answered a sync with an error")
+            raise failure(response.status_code, "the homeserver answered a sync with an error")
         await self._housekeeping()
         return response
 
     async def _housekeeping(self) -> None:
         if self.should_upload_keys:
-            self._check(await self.keys_upload())
+            check(await self.keys_upload())
         if self.should_query_keys:
-            self._check(await self.keys_query())
+            check(await self.keys_query())
         if self.should_claim_keys:
-            self._check(await self.keys_claim(self.get_users_for_key_claiming()))
+            check(await self.keys_claim(self.get_users_for_key_claiming()))
         for answer in await self.send_to_device_messages():
-            self._check(answer)
+            check(answer)
 
     async def _handle_sync(self, response: SyncResponse) -> None:
         """Take a sync in whole or not at all: the token is written last, in the same transaction (B1)."""
         before = self.next_batch
         try:
             with self.crypto.database.atomic():
-                _at_once(super()._handle_sync(response))
+                at_once(super()._handle_sync(response))
                 self.crypto.save_sync_token(response.next_batch)
         except BaseException:
             self.next_batch = before
@@ -167,6 +172,14 @@ class SafeClient(AsyncClient):
         self.machine.uploaded_key_count = response.device_key_count.signed_curve25519 or 0  # B3
         known = self.machine.tracked_users | {self.user_id}
         self.machine.add_changed_users(known & set(response.device_list.changed))
+
+    async def _handle_joined_rooms(self, response: SyncResponse) -> None:
+        self.machine.rotations.update(rotations(response))
+        await super()._handle_joined_rooms(response)
+
+    async def parse_body(self, transport_response: aiohttp.ClientResponse) -> dict[Any, Any]:
+        """Parse an answer, with what nio demands of events."""
+        return cast("dict[Any, Any]", fill_in(await super().parse_body(transport_response)))
 
     def verdict(self, event: Any) -> Verdict:
         """Judge the sender of an encrypted or decrypted event (``event.room_id`` is set by nio)."""
@@ -199,7 +212,7 @@ class SafeClient(AsyncClient):
             TransientError: not now.
         """
         if self.should_upload_keys:
-            self._check(await self.keys_upload())
+            check(await self.keys_upload())
         await self.refresh_keys(self.user_id)
 
     async def refresh_keys(self, *users: str) -> None:
@@ -209,7 +222,7 @@ class SafeClient(AsyncClient):
             TransientError: not now.
         """
         self.machine.users_for_key_query.update(users)
-        self._check(await self.keys_query())
+        check(await self.keys_query())
 
     async def fetch_keys(self, *users: str) -> None:
         """Ask for the devices and identities of users, now.
@@ -231,7 +244,7 @@ class SafeClient(AsyncClient):
         """
         missing = self.machine.get_missing_sessions(users)
         if missing:
-            self._check(await self.keys_claim(missing))
+            check(await self.keys_claim(missing))
 
     def classify(self, user: str) -> None:
         """Tell nio what each device of a user may be given."""
@@ -323,13 +336,14 @@ class SafeClient(AsyncClient):
 
     async def _prepare(self, room: MatrixRoom) -> None:
         if not room.members_synced:
-            self._check(await self.joined_members(room.room_id))
+            check(await self.joined_members(room.room_id))
         self.machine.update_tracked_users(room)
         if self.should_query_keys:
-            self._check(await self.keys_query())
+            check(await self.keys_query())
         for user in room.users:
             if self.trust.changed(user):
                 raise IdentityChangedError(user)
+        self.machine.retire(room.room_id, shared_history=room.history_visibility in SHARED_HISTORY)
         if self.machine.should_share_group_session(room.room_id):
             await self.share_group_session(room.room_id)
 
@@ -352,7 +366,7 @@ class SafeClient(AsyncClient):
             answer = await self._send(
                 ShareGroupSessionResponse, method, path, data, response_data=(room_id, who)
             )
-            self._check(answer)
+            check(answer)
             outbound.users_shared_with.update(who)
         for body in withheld:
             await self.http.json(
@@ -375,29 +389,8 @@ class SafeClient(AsyncClient):
             raise TransientError("the homeserver does not answer") from error
         return answer
 
-    @staticmethod
-    def _check(answer: object) -> None:
-        if isinstance(answer, ErrorResponse):
-            raise _failure(answer.status_code, "the homeserver refused a step of encryption")
-
     async def close(self) -> None:
         """Free the connections and the store."""
         await super().close()
         await self.http.close()
         self.crypto.close()
-
-
-def _failure(code: str | None, message: str) -> AuthError | TransientError:
-    if code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
-        return AuthError("the homeserver no longer accepts this sign-in", "Sign in again: fallback login")
-    return TransientError(message)
-
-
-def _at_once(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine that must not wait, so that nothing else happens within its transaction."""
-    try:
-        work.send(None)
-    except StopIteration:
-        return
-    work.close()
-    raise RuntimeError("a callback of a sync waited: let it put the event in a queue")

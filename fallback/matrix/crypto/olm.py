@@ -11,6 +11,7 @@ from nio.exceptions import EncryptionError
 
 from fallback.matrix.crypto.canonical import Json, b64, is_signed, signable
 from fallback.matrix.crypto.roomkeys import MEGOLM, RoomKey
+from fallback.matrix.crypto.rotation import Rotation
 from fallback.matrix.crypto.store import CryptoStore
 from fallback.matrix.crypto.trust import Trust, Verdict
 from fallback.text import sanitise_name
@@ -20,6 +21,9 @@ DEVICES_AT_ONCE = 20
 """To-device messages in one request."""
 _HOSTILE = (ValueError, KeyError, TypeError, AttributeError, AssertionError, EncryptionError)
 """What a malformed event can raise inside of nio and vodozemac."""
+
+WITHHELD = "m.room_key.withheld"
+WITHHELD_CODES = frozenset({"m.blacklisted", "m.unverified", "m.unauthorised", "m.unavailable"})
 
 Share = tuple[set[tuple[str, str]], Json]
 """The (user, device) that one request serves, and its body."""
@@ -42,6 +46,17 @@ class GuardedOlm(Olm):
         self.imported = store.marked("imported")
         self._by_id = {session.id: session for session in self.inbound_group_store}
         self.secret_handlers: dict[str, SecretHandler] = {}
+        self.rotations: dict[str, Rotation] = {}
+        self._outbound_shared: dict[str, bool] = {}
+
+    def session(self, room: str, name: str) -> InboundGroupSession | None:
+        """Give a session by its name, which nobody else's can have (a message need not say whose it is)."""
+        found = self._by_id.get(name)
+        return found if found is not None and found.room_id == room else None
+
+    def has(self, room: str, name: str) -> bool:
+        """Tell whether we have a session's key."""
+        return self.session(room, name) is not None
 
     @property
     def session_count(self) -> int:
@@ -108,6 +123,19 @@ class GuardedOlm(Olm):
                     missing.setdefault(user, []).append(device.id)
         return missing
 
+    def create_outbound_group_session(self, room_id: str) -> None:
+        """Begin a session that lasts as long as the room wants."""
+        super().create_outbound_group_session(room_id)
+        rotation = self.rotations.get(room_id, Rotation())
+        outbound = self.outbound_group_sessions[room_id]
+        outbound.max_messages, outbound.max_age = rotation.messages, rotation.age
+
+    def retire(self, room: str, *, shared_history: bool) -> None:
+        """End the room's session if another audience than now was to be given it later."""
+        outbound = self.outbound_group_sessions.get(room)
+        if outbound and self._outbound_shared.get(outbound.id, shared_history) != shared_history:
+            del self.outbound_group_sessions[room]
+
     def plan_shares(
         self, room: str, users: list[str], *, shared_history: bool
     ) -> tuple[list[Share], list[Json]]:
@@ -129,6 +157,7 @@ class GuardedOlm(Olm):
             "session_key": outbound.session_key,
             "m.shared_history": shared_history,
         }
+        self._outbound_shared[outbound.id] = shared_history
         if shared_history:
             self.crypto.mark([(room, outbound.id)], shared=True)
         bodies: list[tuple[OlmDevice, Json]] = []
@@ -197,10 +226,21 @@ class GuardedOlm(Olm):
     def handle_to_device_event(self, event: Any) -> Any:
         """Decrypt one event; a malformed one is dropped, and must not stop the sync that brought it."""
         try:
+            if event.source.get("type") == WITHHELD:
+                self._on_withheld(event.sender, event.source["content"])
+                return None
             return super().handle_to_device_event(event)
         except _HOSTILE as error:
             log.warning("dropped a malformed to-device event (%s)", type(error).__name__)
             return None
+
+    def _on_withheld(self, sender: str, content: Json) -> None:
+        """Keep why we get no key; where there is no Olm session, make one (nio: once an hour, with ``m.dummy``)."""
+        code = content["code"]
+        if code == "m.no_olm":
+            self._mark_device_for_unwedging(sender, content["sender_key"])
+        elif code in WITHHELD_CODES:
+            self.crypto.save_withheld(str(content["room_id"]), str(content["session_id"]), code)
 
     def handle_key_verification(self, event: Any) -> None:
         """Leave verification to ``verification``: nio's own is broken and would answer in parallel (B9)."""
@@ -298,6 +338,7 @@ class GuardedOlm(Olm):
         Raises:
             EncryptionError: no key, a replay, or another person's session.
         """
+        self._name_device(event, room_id or event.room_id)
         try:
             opened = super().decrypt_megolm_event(event, room_id)
         except EncryptionError:
@@ -311,9 +352,17 @@ class GuardedOlm(Olm):
             raise EncryptionError("the session belongs to somebody else than the sender")
         return opened
 
+    def _name_device(self, event: MegolmEvent, room: str) -> None:
+        """Put in whose session it is: what the message itself says of that is not to be believed."""
+        session = self.session(room, event.session_id or "")
+        if session is not None:
+            event.sender_key = session.sender_key
+            device = self.device_store.device_from_sender_key(event.sender, session.sender_key)
+            event.device_id = device.id if device else event.device_id
+
     def verdict(self, event: Any, room_id: str | None = None) -> Verdict:
         """Judge the sender of an event, encrypted or decrypted; unknown where there is no key."""
-        session = self.inbound_group_store.get(room_id or event.room_id, event.sender_key, event.session_id)
+        session = self.session(room_id or event.room_id, event.session_id)
         if session is None:
             return Verdict.UNKNOWN
         return self.judge(event.sender, session)

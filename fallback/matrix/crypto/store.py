@@ -1,7 +1,7 @@
 """nio's store in an encrypted database of one owner, with what nio does not remember: pins, origins, back-ups."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,18 +13,33 @@ from playhouse.sqlcipher_ext import SqlCipherDatabase  # type: ignore[import-unt
 
 from fallback.errors import ProfileBusyError, StoreError
 
-PIN_TABLE = """
-CREATE TABLE IF NOT EXISTS fallback_pins (user TEXT PRIMARY KEY, master TEXT NOT NULL, seen TEXT NOT NULL)
-WITHOUT ROWID
-"""
-SESSION_TABLE = """
-CREATE TABLE IF NOT EXISTS fallback_sessions (
-    room TEXT, session TEXT,
-    imported INTEGER NOT NULL DEFAULT 0, shared INTEGER NOT NULL DEFAULT 0,
-    saved TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (room, session)
-) WITHOUT ROWID
-"""
+SCHEMA: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE IF NOT EXISTS fallback_pins (
+            user TEXT PRIMARY KEY, master TEXT NOT NULL, seen TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE IF NOT EXISTS fallback_sessions (
+            room TEXT, session TEXT,
+            imported INTEGER NOT NULL DEFAULT 0, shared INTEGER NOT NULL DEFAULT 0,
+            saved TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (room, session)
+        ) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE fallback_waiting (
+            number INTEGER PRIMARY KEY, event TEXT NOT NULL UNIQUE,
+            room TEXT NOT NULL, session TEXT NOT NULL, source TEXT NOT NULL
+        )""",
+        "CREATE INDEX fallback_waiting_room ON fallback_waiting (room, session)",
+        """CREATE TABLE fallback_withheld (
+            number INTEGER PRIMARY KEY, room TEXT NOT NULL, session TEXT NOT NULL, code TEXT NOT NULL,
+            UNIQUE (room, session)
+        )""",
+    ),
+)
+"""What each version of our tables adds; the number of the last is the file's ``user_version``."""
+WAITING_LIMIT = 10_000
+"""Messages of one room that may wait for their keys, and refusals of keys that are remembered."""
 PRAGMAS = (
     ("cipher_log_level", "NONE"),  # else SQLCipher writes into the terminal
     ("busy_timeout", 200),  # ms; the owner of the store stays
@@ -79,8 +94,7 @@ class CryptoStore(SqliteStore):
                 _derive(root, "nio-pickle").hex(),
                 database_name or "crypto.db",
             )
-            for statement in (PIN_TABLE, SESSION_TABLE):
-                self.database.execute_sql(statement)
+            self._upgrade()
         except OperationalError as error:
             raise ProfileBusyError(
                 "another process has this profile's keys open", "Stop it first, or use another profile."
@@ -89,6 +103,17 @@ class CryptoStore(SqliteStore):
             raise StoreError(
                 "the crypto store can't be opened: wrong key, or damaged", "Unlock the right profile."
             ) from error
+
+    def _upgrade(self) -> None:
+        """Bring our tables up to date, all steps or none."""
+        ((version,),) = self.database.execute_sql("PRAGMA user_version")
+        if version > len(SCHEMA):
+            self.close()
+            raise StoreError("the crypto store was written by a newer version", "Upgrade fallback.")
+        with self.database.atomic():
+            for statement in (line for step in SCHEMA[version:] for line in step):
+                self.database.execute_sql(statement)
+            self.database.execute_sql(f"PRAGMA user_version = {len(SCHEMA)}")
 
     def __repr__(self) -> str:
         return f"CryptoStore({self.user_id!r}, {self.device_id!r})"
@@ -162,6 +187,68 @@ class CryptoStore(SqliteStore):
                     " ON CONFLICT DO UPDATE SET saved = excluded.saved",
                     (room, session, version),
                 )
+
+    # ── messages without a key ───────────────────────────────────────────────────────────────────
+
+    def put_aside(self, room: str, event: str, session: str, source: str) -> int:
+        """Keep a message that waits for its key; returns how many older ones had to go for it."""
+        run = self.database.execute_sql
+        run(
+            "INSERT OR IGNORE INTO fallback_waiting (event, room, session, source) VALUES (?, ?, ?, ?)",
+            (event, room, session, source),
+        )
+        excess = self.waiting_count(room) - WAITING_LIMIT
+        if excess > 0:
+            run(
+                "DELETE FROM fallback_waiting WHERE number IN"
+                " (SELECT number FROM fallback_waiting WHERE room = ? ORDER BY number LIMIT ?)",
+                (room, excess),
+            )
+        return max(excess, 0)
+
+    def waiting(self, has: Callable[[str, str], bool]) -> list[tuple[str, str, str]]:
+        """List room, event id and source of the messages whose (room, session) we have, oldest first."""
+        run = self.database.execute_sql
+        rows: list[tuple[int, str, str, str]] = []
+        for room, session in run("SELECT DISTINCT room, session FROM fallback_waiting").fetchall():
+            if has(room, session):
+                rows += run(
+                    "SELECT number, room, event, source FROM fallback_waiting WHERE room = ? AND session = ?",
+                    (room, session),
+                )
+        return [(room, event, source) for _, room, event, source in sorted(rows)]
+
+    def waiting_count(self, room: str = "") -> int:
+        """Count the messages that wait, of one room or all."""
+        rows = self.database.execute_sql(
+            "SELECT count(*) FROM fallback_waiting WHERE room = ? OR ? = ''", (room, room)
+        )
+        return int(next(iter(rows))[0])
+
+    def forget_waiting(self, events: Iterable[str]) -> None:
+        """Remove messages by event id."""
+        with self.database.atomic():
+            for event in events:
+                self.database.execute_sql("DELETE FROM fallback_waiting WHERE event = ?", (event,))
+
+    def save_withheld(self, room: str, session: str, code: str) -> None:
+        """Remember that we were refused a key; the oldest refusals are forgotten."""
+        run = self.database.execute_sql
+        run(
+            "INSERT OR REPLACE INTO fallback_withheld (room, session, code) VALUES (?, ?, ?)",
+            (room, session, code),
+        )
+        run(
+            "DELETE FROM fallback_withheld WHERE number <= (SELECT max(number) FROM fallback_withheld) - ?",
+            (WAITING_LIMIT,),
+        )
+
+    def withheld(self, room: str, session: str) -> str:
+        """Give the code by which we were refused a key; empty where we were not."""
+        rows = self.database.execute_sql(
+            "SELECT code FROM fallback_withheld WHERE room = ? AND session = ?", (room, session)
+        )
+        return "".join(code for (code,) in rows)
 
 
 def _derive(root: bytes, purpose: str) -> bytes:
