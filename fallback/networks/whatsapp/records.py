@@ -95,7 +95,7 @@ def _line_ends(header: Header, sample: bytes) -> Layout:
     if crlf == all_ends:
         return _layout(header, b"\r\n", b"\r\n", strict=False)
     after_lf = len(header.compile(rb"(?<!\r)\n", loose=True).findall(sample))
-    # the exact pattern finds enough of nearly every iPhone's headers, in a tenth of the time
+    # the exact pattern finds enough of nearly every iPhone's headers, and sooner than the loose one
     after_crlf = len(header.compile(b"\r\n").findall(b"\r\n" + sample))
     if (
         header.shape.platform == "ios"
