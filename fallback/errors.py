@@ -9,7 +9,8 @@
     ├── ParseError               5   an export that can't be read (names the line)
     │   └── ArchiveError         5   a zip that is damaged, locked or hostile
     ├── StoreError               6   the local store: locked, damaged, newer, no space
-    │   └── ProfileBusyError     7   another process owns this profile
+    │   ├── ProfileBusyError     7   another process owns this profile
+    │   └── StoreBlockedError    6   for the moment: no space, or somebody else writes
     ├── HomeserverError          8   the managed homeserver can't be started or has died
     ├── TransientError           9   try again later (carries ``retry_after``)
     ├── PermanentError          10   the other side said no and will say it again
@@ -79,6 +80,10 @@ class ProfileBusyError(StoreError):
     """Another process owns this profile."""
 
     exit_code = 7
+
+
+class StoreBlockedError(StoreError):
+    """The store can't be written for the moment; what was not kept may be tried again."""
 
 
 class HomeserverError(FallbackError):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlcipher3 import dbapi2
 
-from fallback.errors import FallbackError, StoreError
+from fallback.errors import FallbackError, StoreBlockedError, StoreError
 from fallback.paths import private_folder
 
 Connection = Any
@@ -16,6 +16,7 @@ Connection = Any
 DatabaseError: type[Exception] = dbapi2.Error
 
 _FULL, _READONLY, _IO, _CORRUPT, _CANT_OPEN, _PERMISSION, _NOT_A_DATABASE = 13, 8, 10, 11, 14, 3, 26
+_BUSY, _LOCKED = 5, 6
 
 
 class Upgrade(NamedTuple):
@@ -35,14 +36,20 @@ def upgrades() -> list[Upgrade]:
     ]
 
 
-def connect(path: Path, key: bytes, steps: list[Upgrade]) -> Connection:
+def connect(path: Path, key: bytes, steps: list[Upgrade], *, owner: bool = True) -> Connection:
     """Open or make a store; nothing is written before the key has proved right.
 
+    Args:
+        owner: makes the file and brings it to this version's schema; whoever is not leaves both as they are.
+
     Raises:
-        StoreError: another key's, damaged, newer than this program, or not to be opened.
+        StoreError: another key's, damaged, of another version, or not to be opened.
     """
-    private_folder(path.parent)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if owner:
+        private_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    elif not path.exists():
+        raise StoreError(f"{path} does not exist", "Look whether this is the right profile: --profile.")
     connection = raw(path, key)
     try:
         for pragma in (
@@ -53,7 +60,7 @@ def connect(path: Path, key: bytes, steps: list[Upgrade]) -> Connection:
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        _upgrade(connection, steps)
+        _upgrade(connection, steps) if owner else _compare(connection, steps)
     except BaseException:
         connection.close()
         raise
@@ -87,9 +94,11 @@ def translate(error: Exception, path: Path) -> StoreError:
         )
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case code if code == _FULL:
-            return StoreError(
+            return StoreBlockedError(
                 "there is no space left for the store", "Free some disk space; nothing kept is lost."
             )
+        case code if code in (_BUSY, _LOCKED):
+            return StoreBlockedError(f"another process holds {path}", "Wait for it, or stop it.")
         case code if code == _NOT_A_DATABASE:
             return StoreError(
                 f"{path} is damaged or has another key",
@@ -97,7 +106,9 @@ def translate(error: Exception, path: Path) -> StoreError:
             )
         case code if code == _CORRUPT:
             return StoreError(f"{path} is damaged", "Restore the profile from its last backup.")
-        case code if code in (_READONLY, _CANT_OPEN, _PERMISSION, _IO):
+        case code if code == _IO:
+            return StoreBlockedError(f"{path} can't be written: {error}", "Look at the disk.")
+        case code if code in (_READONLY, _CANT_OPEN, _PERMISSION):
             return StoreError(
                 f"{path} can't be used: {error}", "Look at the disk and at the file's permissions."
             )
@@ -120,15 +131,30 @@ def _upgrade(connection: Connection, steps: list[Upgrade]) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS upgrades (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT"
     )
-    version = connection.execute("SELECT coalesce(max(number), 0) FROM upgrades").fetchone()[0]
+    version = _version(connection, steps)
+    for step in steps:
+        if step.number > version:
+            _apply(connection, step)
+
+
+def _compare(connection: Connection, steps: list[Upgrade]) -> None:
+    """Refuse a store that its owner has not brought to this version."""
+    version = _version(connection, steps)
+    if version < steps[-1].number:
+        raise StoreError(
+            f"the store is in use by an older version (schema {version}, this one needs {steps[-1].number})",
+            "Restart the relay or client that owns this profile.",
+        )
+
+
+def _version(connection: Connection, steps: list[Upgrade]) -> int:
+    version: int = connection.execute("SELECT coalesce(max(number), 0) FROM upgrades").fetchone()[0]
     if version > steps[-1].number:
         raise StoreError(
             f"the store was written by a newer version (schema {version}, this one knows {steps[-1].number})",
             "Upgrade fallback.",
         )
-    for step in steps:
-        if step.number > version:
-            _apply(connection, step)
+    return version
 
 
 def _apply(connection: Connection, step: Upgrade) -> None:

@@ -12,7 +12,7 @@ from fallback.core.health import Health
 from fallback.core.ids import DeliveryId, EventId, PortalId, SourceId, UserId
 from fallback.core.outbox import Delivery, Outcome, Sent, State
 from fallback.core.ports import Portal, TimelineRow
-from fallback.errors import StoreError
+from fallback.errors import ProfileBusyError, StoreError
 from fallback.store import keys, rules, sql
 from fallback.store.contacts import SqliteContacts
 from fallback.store.database import Connection, Upgrade, as_store_error, connect, upgrades
@@ -57,6 +57,7 @@ class SqliteStore(SqliteContacts):
             name: the profile, for messages; the folder's name where not given.
             steps: the schema, for tests of upgrades.
             shared: beside the process that owns the profile: to read, and to leave facts and events for it.
+                Only where nobody owns it is the schema brought to this version.
 
         Raises:
             ProfileBusyError: another process owns the profile.
@@ -66,16 +67,21 @@ class SqliteStore(SqliteContacts):
         lock: list[ProfileLock] = []
 
         def start() -> Connection:
-            if not shared:
-                lock.append(ProfileLock(path.with_suffix(".lock"), name or path.parent.name))
             try:
-                return connect(
-                    path, keys.load_or_make(path) if key is None else key, list(steps or upgrades())
-                )
+                lock.append(ProfileLock(path.with_suffix(".lock"), name or path.parent.name))
+            except ProfileBusyError:
+                if not shared:
+                    raise
+            free = shared
+            try:
+                secret = keys.load_or_make(path) if key is None else key
+                return connect(path, secret, list(steps or upgrades()), owner=bool(lock))
             except BaseException:
-                for one in lock:
-                    one.release()
+                free = True
                 raise
+            finally:
+                while free and lock:
+                    lock.pop().release()
 
         await writer.open(start)
         return cls(writer, lock[0] if lock else None)

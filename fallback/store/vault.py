@@ -32,7 +32,7 @@ from fallback.store.slots import (
 from fallback.store.sources import KEY_FILE, existing, new_secret
 
 log = logging.getLogger(__name__)
-Purpose = Literal["db", "nio", "media", "backup"]
+Purpose = Literal["db", "nio", "media", "backup", "links"]
 NAME, FORMAT, VERSION = "vault.json", "fallback-vault", 1
 MOST = 16
 """Slots: each passphrase costs its time at every wrong guess."""

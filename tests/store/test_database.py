@@ -1,8 +1,11 @@
 """Opening: keys, upgrades, damage."""
 
+import subprocess
+import sys
+
 import pytest
 
-from fallback.errors import StoreError
+from fallback.errors import StoreBlockedError, StoreError
 from fallback.store.database import Upgrade, upgrades
 from fallback.store.sqlite import SqliteStore
 
@@ -122,3 +125,80 @@ async def test_a_folder_in_its_place_is_told(path):
     path.mkdir(parents=True)
     with pytest.raises(StoreError):
         await SqliteStore.open(path, KEY)
+
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from fallback.store.database import upgrades
+from fallback.store.sqlite import SqliteStore
+
+async def own():
+    store = await SqliteStore.open(Path(sys.argv[1]), b"k" * 32, steps=upgrades()[: int(sys.argv[2])])
+    print("open", flush=True)
+    for line in iter(sys.stdin.readline, ""):
+        for number in range(int(line)):
+            await store.put(f"owner{number}", "x")
+        print("done", flush=True)
+
+asyncio.run(own())
+"""
+
+
+def owner(path, steps):
+    return subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(path), str(steps)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+async def test_beside_an_owner_of_an_older_version_nothing_is_upgraded(path):
+    with owner(path, len(upgrades()) - 1) as process:
+        assert process.stdout.readline() == "open\n"
+        with pytest.raises(StoreError, match="in use by an older version"):
+            await SqliteStore.open(path, KEY, shared=True)
+        process.stdin.close()
+    store = await SqliteStore.open(path, KEY, shared=True)
+    await store.put("a", "b")
+    again = await SqliteStore.open(path, KEY)
+    assert await again.get("a") == "b"
+    await again.close()
+    await store.close()
+
+
+async def test_two_processes_write_at_the_same_time_and_wait_for_each_other(path):
+    with owner(path, len(upgrades())) as process:
+        assert process.stdout.readline() == "open\n"
+        store = await SqliteStore.open(path, KEY, shared=True)
+        process.stdin.write("200\n")
+        process.stdin.flush()
+        for number in range(200):
+            await store.put(f"shared{number}", "x")
+        assert process.stdout.readline() == "done\n"
+        process.stdin.close()
+    assert all([await store.get(f"{who}{number}") for who in ("owner", "shared") for number in range(200)])
+    await store.close()
+
+
+async def test_what_is_not_there_is_not_made_beside_an_owner(path):
+    with owner(path, len(upgrades())) as process:
+        assert process.stdout.readline() == "open\n"
+        path.unlink()
+        with pytest.raises(StoreError, match="does not exist"):
+            await SqliteStore.open(path, KEY, shared=True)
+        process.stdin.close()
+
+
+async def test_a_full_disk_is_named_keeps_what_was_kept_and_ends_when_there_is_space(sqlite):
+    async def pages(most):
+        await sqlite._writer.run(
+            lambda db: db.execute(f"PRAGMA max_page_count = {most}").fetchone(), write=False
+        )
+
+    await sqlite.put("before", "kept")
+    await pages(1)
+    with pytest.raises(StoreBlockedError, match="no space left"):
+        await sqlite.put("more", "x" * 100_000)
+    assert await sqlite.get("before") == "kept"
+    await pages(10**6)
+    await sqlite.put("more", "x" * 100_000)
