@@ -6,19 +6,14 @@ from collections.abc import Awaitable, Callable
 from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
 from fallback.core.events import Canonical, GroupChange, Membership, Origin, Setting
-from fallback.core.ids import ChatId, PortalId, RoomId, SourceId, UserId
+from fallback.core.ids import ChatId, PortalId, RoomId, SourceId
 from fallback.core.outbox import Delivery, Outcome
 from fallback.core.ports import Clock, Homeserver, Portal, Store, SyncBatch
-from fallback.core.roster import is_ghost
+from fallback.core.roster import is_ghost, relay_of
 from fallback.core.routing import MATRIX
 
 FILL_AT_MOST = 5000
 """Events that are read back when a room is new to this device or a sync left a gap."""
-
-
-def relay_of(user: UserId) -> UserId:
-    """Name the relay of a person's own homeserver; its invitations are accepted, all others wait for the person."""
-    return UserId(f"@fallback:{user.partition(':')[2]}")
 
 
 class AccountLoops:

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from fallback.core.events import Canonical, Edit, Identity, Message, Reaction, Redaction, Vote
 from fallback.core.ids import DeliveryId, EventId, SourceId, UserId
 from fallback.core.importing import Brought, ImportingHomeserver, Refused
-from fallback.core.migration import with_media
 from fallback.core.ports import Clock, Portal, Store
 from fallback.core.routing import MATRIX, delivery_id
 from fallback.errors import FallbackError, ParseError, PermanentError, TransientError
@@ -101,15 +100,13 @@ class History:
         async with gate:
             try:
                 data = media.read(file.source)
-                source = await self._patiently(
-                    lambda: self._homeserver.upload(
-                        data, mimetype=file.mimetype, filename=file.filename, sender=sender
-                    )
+                stored = await self._patiently(
+                    lambda: self._homeserver.upload(self._portal.room, file, data, sender=sender)
                 )
             except (ParseError, PermanentError) as error:
                 self.refused[event.id] = f"its file is left out: {error.message}"
-                return with_media(event, "", file.size)
-        return with_media(event, source, len(data))
+                stored = replace(file, source="")
+        return replace(event, attachment=stored)
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────
 

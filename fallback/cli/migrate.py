@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     metavar="@USER:SERVER",
     help="Invite somebody when the history is in; repeatable.",
 )
+@click.option("--unencrypted", is_flag=True, help="Make a room that the homeserver can read.")
 @click.option("--me", help="The name of the person who exported.")
 @click.option(
     "--team",
@@ -60,9 +61,10 @@ if TYPE_CHECKING:
 def command(profile: str, /, export: Path, **options: Any) -> None:
     """Turn a WhatsApp export into a Matrix room.
 
-    The room is made on the managed homeserver of this profile, one ghost per person, each message with its own
-    sender and time.  People whom the contacts know are invited when the history is in.  It can be stopped and
-    run again at any time: nothing is sent twice.
+    The room is made on the managed homeserver of this profile, end-to-end encrypted, one ghost per person, each
+    message with its own sender and time.  People whom the contacts know are invited when the history is in, with
+    its keys; those who have no device with keys yet, later by the relay.  It can be stopped and run again at any
+    time: nothing is sent twice.
 
     \b
     Examples:
@@ -87,6 +89,7 @@ async def _migrate(
     as_json: bool,
     date_order: str | None,
     timezone: str | None,
+    unencrypted: bool,
     me: str | None,
     invite: tuple[str, ...],
     team: Path | None,
@@ -95,7 +98,7 @@ async def _migrate(
 ) -> None:
     from fallback import compose
     from fallback.cli.plan import as_object, describe, result
-    from fallback.errors import FallbackError, UsageError
+    from fallback.errors import FallbackError
     from fallback.networks.whatsapp.export import read_export
     from fallback.paths import Profile
 
@@ -106,7 +109,7 @@ async def _migrate(
         path, date_order=date_order, timezone=timezone or config.whatsapp.timezone or None, me=me
     )
     events = list(export.events)
-    plan = compose.planned(export, events, config.homeserver.server_name)
+    plan = compose.planned(export, events, config.homeserver.server_name, encrypted=not unencrypted)
     looking = only_plan or dry_run or plan_out is not None
     async with contextlib.AsyncExitStack() as stack:
         opened: tuple[Store, Vault] | None = None
@@ -128,8 +131,6 @@ async def _migrate(
             if not click.confirm("Do this?", err=True):
                 say("nothing was changed")
                 return
-        if plan.room.encrypted:
-            raise UsageError("history can't be brought into an encrypted room yet", "Set encrypted = false.")
         if opened is None:
             opened = await stack.enter_async_context(compose.open_profile(where))
         portal, check, refused = await _apply(where, opened, path, plan, events, invite=invite)

@@ -13,7 +13,7 @@ def describe(plan: Plan, zone: tzinfo = UTC) -> list[str]:
     lines = [
         f"Room        {plan.room.name}",
         *([f"Topic       {plan.room.topic}"] if plan.room.topic else []),
-        f"            private, room version {plan.room.version}, history shown to members"
+        f"            private, {_secrecy(plan)}, room version {plan.room.version}, history shown to members"
         + (", only admins may write" if plan.room.announce_only else ""),
         f"History     {plan.events} events, {_day(plan.first_at, zone)} to {_day(plan.last_at, zone)}",
         "            "
@@ -39,6 +39,10 @@ def as_object(plan: Plan) -> dict[str, Any]:
         "people": {str(becomes): len(plan.those(becomes)) for becomes in Becomes},
         "invitations": plan.invited,
     }
+
+
+def _secrecy(plan: "Plan") -> str:
+    return "end-to-end encrypted" if plan.room.encrypted else "NOT encrypted: the homeserver can read it"
 
 
 def result(check: Verification) -> str:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from fallback.networks.whatsapp.export import Export
 
 
-def planned(export: "Export", events: Iterable[Canonical], server_name: str) -> "Plan":
+def planned(
+    export: "Export", events: Iterable[Canonical], server_name: str, *, encrypted: bool = True
+) -> "Plan":
     """Plan an export's migration, with a warning for all that it does not tell plainly."""
     from fallback.core.migration import plan
 
@@ -27,7 +29,12 @@ def planned(export: "Export", events: Iterable[Canonical], server_name: str) -> 
     if export.order.open:
         warnings.append(f"the dates may be read in two ways; taken as {export.date_order} (--date-order)")
     return plan(
-        export.group, events, server_name=server_name, missing=len(export.totals.missing), warnings=warnings
+        export.group,
+        events,
+        server_name=server_name,
+        missing=len(export.totals.missing),
+        warnings=warnings,
+        encrypted=encrypted,
     )
 
 

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fallback.bridge.account import relay_of
 from fallback.compose.accounts import account, renewal
 from fallback.core.events import Frozen
 from fallback.core.ids import UserId
 from fallback.core.ports import Portal, RoomState, Store
 from fallback.core.readiness import accounts
+from fallback.core.roster import relay_of
 from fallback.errors import AuthError, PermanentError, TransientError, UsageError
 
 if TYPE_CHECKING:

@@ -7,10 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import assert_never
 
-from msgspec.structs import replace
-
 from fallback.core.events import (
-    Attachment,
     Canonical,
     Edit,
     Frozen,
@@ -134,10 +131,12 @@ def plan(
     missing: int = 0,
     warnings: Iterable[str] = (),
     rate: float = RATE,
+    encrypted: bool = True,
 ) -> Plan:
     """Plan the migration of one group.
 
     Args:
+        encrypted: end to end; the room's name, topic and members are never.
         missing: media files that the export names and does not hold.
         rate: events a second that the homeserver takes.
     """
@@ -160,6 +159,7 @@ def plan(
             topic=group.description,
             alias=alias,
             announce_only=group.announce_only,
+            encrypted=encrypted,
         ),
         people=tuple(_planned(person, here, speakers, server_name) for person in people),
         kinds=Counter(kind_of(event) for event in chosen),
@@ -189,14 +189,6 @@ def kind_of(event: Canonical) -> str:
             return type(event).__name__.lower()
         case _:
             assert_never(event)
-
-
-def with_media(event: Canonical, source: str, data_size: int) -> Canonical:
-    """Point a message's attachment at its uploaded file."""
-    if not isinstance(event, Message) or event.attachment is None:
-        return event
-    file: Attachment = replace(event.attachment, source=source, size=data_size)
-    return replace(event, attachment=file)
 
 
 def _planned(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from fallback.core.contacts import ContactStore
-from fallback.core.events import Canonical, Event, Group, Origin
+from fallback.core.events import Attachment, Canonical, Event, Group, Origin
 from fallback.core.health import Health, Sample
 from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery, Outcome
@@ -66,9 +66,7 @@ class Incoming(Protocol):
     """An event that a network hands over; it is acknowledged only after the commit."""
 
     @property
-    def event(self) -> Canonical:
-        """The event."""
-        ...
+    def event(self) -> Canonical: ...  # noqa: D102 - its name says it
 
     async def ack(self) -> None:
         """Tell the network that the event is safe here."""
@@ -195,12 +193,14 @@ class Homeserver(Protocol):
         """
         ...
 
-    async def upload(self, data: bytes, *, mimetype: str, filename: str, sender: UserId | None = None) -> str:
-        """Store a file; returns its ``mxc://`` address."""
+    async def upload(
+        self, room: RoomId, file: Attachment, data: bytes, *, sender: UserId | None = None
+    ) -> Attachment:
+        """Store a file as the room wants it; gives it back with its address, size and keys."""
         ...
 
-    async def download(self, source: str) -> bytes:
-        """Fetch a file by its ``mxc://`` address."""
+    async def download(self, file: Attachment) -> bytes:
+        """Fetch a file's plain bytes."""
         ...
 
     def history(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Canonical]:

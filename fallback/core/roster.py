@@ -95,3 +95,8 @@ def merge(identities: Iterable[Identity], admins: Sequence[Identity] = ()) -> tu
 def _marks(identity: Identity) -> list[str]:
     marks = [identity.mxid, identity.phone, identity.lid and f"lid:{identity.lid}"]
     return [mark for mark in (*marks, fold(identity.name) and f"name:{fold(identity.name)}") if mark]
+
+
+def relay_of(user: UserId) -> UserId:
+    """Name the relay of a person's own homeserver; its invitations are accepted, all others wait for the person."""
+    return UserId(f"@fallback:{user.partition(':')[2]}")

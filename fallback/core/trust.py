@@ -141,3 +141,15 @@ class Keys(Protocol):
     async def import_keys(self, text: str, passphrase: str) -> int:
         """Take room keys out of such a file; returns how many were new."""
         ...
+
+
+class Facts(Protocol):
+    """Where small values last (``core.ports.Store``)."""
+
+    async def get(self, key: str) -> str | None:
+        """Read one value."""
+        ...
+
+    async def put(self, key: str, value: str | None) -> None:
+        """Write one value."""
+        ...

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -10,18 +11,22 @@ import msgspec
 from msgspec.structs import replace
 from nio import RoomSendError
 
-from fallback.core.events import Canonical, Reaction, Redaction
+from fallback.core.events import Attachment, Canonical, Reaction, Redaction
 from fallback.core.ids import DeliveryId, EventId, RoomId, SourceId, UserId
+from fallback.core.pictures import measured
 from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
 from fallback.core.roster import is_ghost
+from fallback.core.trust import Facts
 from fallback.errors import PermanentError, TransientError
 from fallback.matrix.appservice import Appservice
+from fallback.matrix.attachments import open_file, seal_file
 from fallback.matrix.chain import ChainImporter
 from fallback.matrix.convert import SOURCE, as_person, to_content
-from fallback.matrix.crypto.bundle import share_history
 from fallback.matrix.crypto.client import SafeClient
+from fallback.matrix.history import HistorySession, SealingImporter
 from fallback.matrix.http import refusal
-from fallback.matrix.keys import AccountKeys, Facts
+from fallback.matrix.invitations import Invitations, Standing
+from fallback.matrix.keys import AccountKeys
 from fallback.matrix.read import said
 from fallback.matrix.rooms import Rooms, room_path
 from fallback.matrix.sync import names_in, read_late, read_raw, read_sync, source_of
@@ -32,6 +37,8 @@ SYNC_TIMEOUT = 30_000
 """ms that the homeserver holds an empty sync."""
 MXC = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_-]{1,255})")
 """The address of a file; anything else could lead our token to another path."""
+OPAQUE = "application/octet-stream"
+"""What an encrypted file is to its homeserver."""
 FILTER = {
     "presence": {"types": []},
     "room": {"timeline": {"limit": 100}, "ephemeral": {"types": ["m.receipt"]}},
@@ -50,13 +57,14 @@ class NioHomeserver:
         self.client = client
         self.http = client.http
         self.keys = AccountKeys(client, facts)
+        self._facts = facts
         self.rooms = Rooms(client.http, self.user)
+        self.invitations = Invitations(client, facts)
         self.appservice = appservice
         self._receiving = asyncio.Lock()
         self._following = False
         self._encrypted: set[RoomId] = set()
         self._plain: set[RoomId] = set()
-        self._inviters: dict[RoomId, UserId] = {}
 
     # ── what comes ───────────────────────────────────────────────────────────────────────────────
 
@@ -83,8 +91,9 @@ class NioHomeserver:
             self.client.next_batch = token
             response = await self.client.receive(wait, FILTER)
             batch = read_sync(self.client, response)
-            self._inviters |= dict(batch.invited)
+            await self.keys.invited(batch.invited)
             await self.keys.step()
+            await self.invitations.renew(now=_now())
             late = read_late(self.client)
             return replace(batch, events=(*late, *batch.events)) if late else batch
 
@@ -108,17 +117,23 @@ class NioHomeserver:
 
     async def accept(self, room: RoomId) -> None:
         """Join a room that this account was invited to, and take the history that came with the invitation."""
+        if not self._following:  # who invites us, and the keys, come with a sync
+            await self._receive(self.client.next_batch, 0)
         await self.rooms.accept(room)
-        inviter = self._inviters.pop(room, None)
-        if inviter is not None:
-            await self.keys.accept_bundle(room, inviter)
+        await self.keys.joined([room])
 
     async def invite(self, room: RoomId, user: UserId) -> None:
         """Invite somebody, who may read what was said before; harmless when they are invited or there."""
-        if await self._is_encrypted(room) and not is_ghost(user):
-            await self._known(room)
-            await share_history(self.client, room, user)
-        await self.rooms.invite(room, user)
+        if is_ghost(user) or not await self._is_encrypted(room):
+            await self.rooms.invite(room, user)
+            return
+        await self._known(room)
+        invitation = await self.invitations.invite(room, user, now=_now())
+        if invitation.standing is Standing.POSTPONED:
+            raise PermanentError(
+                f"{user} has no device with signed keys yet, so the invitation waits",
+                "It is sent by itself once that person has signed in; keep the relay running.",
+            )
 
     async def mark_read(self, room: RoomId, event: EventId) -> None:
         """Tell the room that everything up to an event has been read."""
@@ -143,9 +158,15 @@ class NioHomeserver:
             )
         return self.appservice
 
-    def importer(self) -> ChainImporter:
-        """Give what brings history in as the ghosts: in chains where the homeserver has our module."""
-        return ChainImporter(self._ghosts(), self._refuse_plaintext)
+    def importer(self) -> SealingImporter:
+        """Give what brings history in as the ghosts: sealed where the room is encrypted, in chains where it can be."""
+        return SealingImporter(ChainImporter(self._ghosts(), self._refuse_plaintext), self._history_key)
+
+    async def _history_key(self, room: RoomId) -> HistorySession | None:
+        if not await self._is_encrypted(room):
+            return None
+        await self.keys.load()
+        return await HistorySession.begin(self.client, self.keys.backup, self._facts, room)
 
     async def ensure_ghost(self, user: UserId, name: str) -> None:
         """Register a ghost with its device and display name."""
@@ -227,19 +248,30 @@ class NioHomeserver:
             raise _refused(answer)
         return EventId(answer.event_id)
 
-    async def upload(self, data: bytes, *, mimetype: str, filename: str, sender: UserId | None = None) -> str:
-        """Store a file."""
+    async def upload(
+        self, room: RoomId, file: Attachment, data: bytes, *, sender: UserId | None = None
+    ) -> Attachment:
+        """Store a file, encrypted where the room is."""
+        keys = ""
+        file, size = measured(file, data), len(data)
+        mimetype, filename = file.mimetype, file.filename
+        if await self._is_encrypted(room):
+            data, secret = seal_file(data)
+            mimetype, filename, keys = OPAQUE, "", msgspec.json.encode(secret).decode()
         if sender is not None:
-            return await self._ghosts().upload(data, mimetype, filename, sender=sender)
-        return await self.http.upload(data, mimetype=mimetype, filename=filename)
+            source = await self._ghosts().upload(data, mimetype, filename, sender=sender)
+        else:
+            source = await self.http.upload(data, mimetype=mimetype, filename=filename)
+        return replace(file, source=source, size=size, keys=keys)
 
-    async def download(self, source: str) -> bytes:
-        """Fetch a file by its ``mxc://`` address."""
-        found = MXC.fullmatch(source)
+    async def download(self, file: Attachment) -> bytes:
+        """Fetch a file by its ``mxc://`` address, and open it."""
+        found = MXC.fullmatch(file.source)
         if found is None:
             raise PermanentError("this is no address of a file on Matrix")
         server, media = (quote(part, safe="") for part in found.groups())
-        return await self.http.download(f"/_matrix/client/v1/media/download/{server}/{media}")
+        data = await self.http.download(f"/_matrix/client/v1/media/download/{server}/{media}")
+        return open_file(data, msgspec.json.decode(file.keys)) if file.keys else data
 
     # ── reading back ─────────────────────────────────────────────────────────────────────────────
 
@@ -282,6 +314,10 @@ class NioHomeserver:
     async def close(self) -> None:
         """Free the connections."""
         await asyncio.gather(self.http.close(), self.client.close())
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _refused(answer: RoomSendError) -> Exception:

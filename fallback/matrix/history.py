@@ -4,7 +4,7 @@ One Megolm session a room and run, under sender keys that are thrown away and ne
 refuses imported keys of a device that it comes to know later, and this one it never can.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
 import msgspec
@@ -13,9 +13,9 @@ from msgspec.json import decode, encode
 from nio.crypto import InboundGroupSession
 
 from fallback.core.events import Canonical, Frozen
-from fallback.core.ids import DeliveryId, EventId, PortalId, RoomId, UserId
+from fallback.core.ids import DeliveryId, EventId, RoomId, UserId
 from fallback.core.importing import Brought, Importer, Refused
-from fallback.core.ports import Store
+from fallback.core.trust import Facts
 from fallback.errors import PermanentError
 from fallback.matrix.crypto.backup import Backup
 from fallback.matrix.crypto.canonical import Json
@@ -59,16 +59,14 @@ class HistorySession:
         self._journal: Journal | None = None
 
     @classmethod
-    async def begin(
-        cls, client: SafeClient, backup: Backup | None, store: Store, portal: PortalId, room: RoomId
-    ) -> Self:
+    async def begin(cls, client: SafeClient, backup: Backup | None, facts: Facts, room: RoomId) -> Self:
         """Make a session whose key is in the journal, the account's store and its key backup.
 
         Raises:
             TransientError, PermanentError: the key is not in the backup; nothing may be sent.
         """
         made = cls(room)
-        made._journal = Journal(store, portal)
+        made._journal = Journal(facts, room)
         await made._journal.add(Run(made.room_key().session, room))
         client.take([made.room_key()])
         if backup is not None:
@@ -109,43 +107,49 @@ class HistorySession:
 
 
 class SealingImporter:
-    """Seals what another importer brings in; implements ``core.importing.Importer``."""
+    """Seals what another importer brings into encrypted rooms; implements ``core.importing.Importer``.
 
-    def __init__(self, importer: Importer, session: HistorySession) -> None:
+    Args:
+        begin: gives a new session for a room; ``None`` for one that is not encrypted.
+    """
+
+    def __init__(
+        self, importer: Importer, begin: Callable[[RoomId], Awaitable[HistorySession | None]]
+    ) -> None:
         self._importer = importer
-        self._session = session
+        self._begin = begin
+        self._sessions: dict[RoomId, HistorySession | None] = {}
 
     def convert(self, event: Canonical, *, sender: UserId, key: DeliveryId) -> Brought | None:
         """Write an event in clear; it is sealed on its way."""
         return self._importer.convert(event, sender=sender, key=key)
 
     async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
-        """Bring events in, sealed; what is put again goes under new indices.
+        """Bring events in, sealed where the room is encrypted; what is put again goes under new indices."""
+        if room not in self._sessions:
+            self._sessions[room] = await self._begin(room)
+        session = self._sessions[room]
+        if session is None:
+            return await self._importer.put(room, batch)
+        await session.reserve(len(batch))
+        return await self._importer.put(room, [_sealed(session, one) for one in batch])
 
-        Raises:
-            PermanentError: the session is another room's.
-        """
-        if room != self._session.room:
-            raise PermanentError("the history's key is another room's")
-        await self._session.reserve(len(batch))
-        sealed = [self._seal(one) for one in batch]
-        return await self._importer.put(room, sealed)
 
-    def _seal(self, one: Brought) -> Brought:
-        kind, content = self._session.seal(one.kind, one.content)
-        return msgspec.structs.replace(one, kind=kind, content=content)
+def _sealed(session: HistorySession, one: Brought) -> Brought:
+    kind, content = session.seal(one.kind, one.content)
+    return msgspec.structs.replace(one, kind=kind, content=content)
 
 
 class Journal:
-    """The sessions of a portal's imports, in the profile's store."""
+    """The sessions of a room's imports, in the profile's store."""
 
-    def __init__(self, store: Store, portal: PortalId) -> None:
-        self._store = store
-        self._name = f"history.{portal}"
+    def __init__(self, facts: Facts, room: RoomId) -> None:
+        self._facts = facts
+        self._name = f"history.{room}"
 
     async def runs(self) -> list[Run]:
         """List the sessions, oldest first."""
-        return decode(await self._store.get(self._name) or "[]", type=list[Run])
+        return decode(await self._facts.get(self._name) or "[]", type=list[Run])
 
     async def add(self, run: Run) -> None:
         """Write a session down before it is used."""
@@ -161,4 +165,4 @@ class Journal:
         )
 
     async def _save(self, runs: list[Run]) -> None:
-        await self._store.put(self._name, encode(runs).decode())
+        await self._facts.put(self._name, encode(runs).decode())

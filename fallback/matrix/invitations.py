@@ -9,7 +9,7 @@ from msgspec.json import decode, encode
 
 from fallback.core.events import Frozen
 from fallback.core.ids import RoomId, UserId
-from fallback.core.ports import Store
+from fallback.core.trust import Facts
 from fallback.errors import PermanentError, TransientError
 from fallback.matrix.crypto.bundle import share_history
 from fallback.matrix.crypto.client import SafeClient
@@ -18,6 +18,8 @@ from fallback.matrix.http import RefusedError
 log = logging.getLogger(__name__)
 PATIENCE = 24 * 3600 * 1000
 """ms that clients hold a bundle of keys which waits for its invitation to be accepted."""
+PAUSE = 60_000
+"""ms between two tries of what waits."""
 _KEY = "history.invitations"
 
 
@@ -65,13 +67,14 @@ async def invite_with_history(client: SafeClient, room: RoomId, user: UserId) ->
 class Invitations:
     """The invitations that are under way, in the profile's store; a crash loses none."""
 
-    def __init__(self, client: SafeClient, store: Store) -> None:
+    def __init__(self, client: SafeClient, facts: Facts) -> None:
         self._client = client
-        self._store = store
+        self._facts = facts
+        self._tried = 0
 
     async def pending(self) -> list[Invitation]:
         """List those that are postponed or not accepted yet."""
-        return decode(await self._store.get(_KEY) or "[]", type=list[Invitation])
+        return decode(await self._facts.get(_KEY) or "[]", type=list[Invitation])
 
     async def invite(self, room: RoomId, user: UserId, *, now: int) -> Invitation:
         """Invite somebody; one that is postponed or fails for now stays on the list.
@@ -87,6 +90,12 @@ class Invitations:
         )
         await self._keep(done)
         return done
+
+    async def renew(self, *, now: int) -> None:
+        """Try again what waits, at most once a minute."""
+        if now - self._tried >= PAUSE:
+            self._tried = now
+            await self.retry(now=now)
 
     async def retry(self, *, now: int) -> list[Invitation]:
         """Try the postponed ones again, and renew those whose keys have gone stale; returns what changed."""
@@ -121,7 +130,7 @@ class Invitations:
         rest = [one for one in await self.pending() if (one.room, one.user) != place]
         if invitation.standing in (Standing.POSTPONED, Standing.INVITED):
             rest.append(invitation)
-        await self._store.put(_KEY, encode(rest).decode() if rest else None)
+        await self._facts.put(_KEY, encode(rest).decode() if rest else None)
 
 
 async def _membership(client: SafeClient, room: str, user: str) -> str:

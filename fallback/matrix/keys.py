@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from fallback.core.ids import RoomId, UserId
-from fallback.core.trust import IdentityState, KeysState, OwnDevice, Verification, VerificationStage
+from fallback.core.trust import Facts, IdentityState, KeysState, OwnDevice, Verification, VerificationStage
 from fallback.errors import FallbackError, PermanentError
 from fallback.matrix.crypto.backup import Backup, BackupKey, open_backup
 from fallback.matrix.crypto.bundle import BundleInbox
@@ -23,6 +23,8 @@ from fallback.text import sanitise_name
 log = logging.getLogger(__name__)
 KEPT = "matrix.secrets"
 """Where the account's secrets are in the profile's (encrypted) store."""
+INVITERS = "matrix.inviters"
+"""Where it is kept who invited us to which room."""
 MOST_ASKED = 5
 """Times that our other devices are asked for the secrets after a verification."""
 _NUMBER = {sign: number for number, (sign, _) in enumerate(EMOJI)}
@@ -35,18 +37,6 @@ _STAGES = {
     Stage.DONE: VerificationStage.DONE,
     Stage.CANCELLED: VerificationStage.CANCELLED,
 }
-
-
-class Facts(Protocol):
-    """Where small values last (``core.ports.Store``)."""
-
-    async def get(self, key: str) -> str | None:
-        """Read one value."""
-        ...
-
-    async def put(self, key: str, value: str | None) -> None:
-        """Write one value."""
-        ...
 
 
 class AccountKeys:
@@ -68,6 +58,11 @@ class AccountKeys:
         self.verifier = Verifier(client, None)
         self.gossip = Gossip(client)
         self.inbox = BundleInbox(client)
+
+    @property
+    def backup(self) -> Backup | None:
+        """Give the account's key backup, where it has one that we hold."""
+        return self._backup
 
     # ── what syncs ask for ───────────────────────────────────────────────────────────────────────
 
@@ -98,13 +93,32 @@ class AccountKeys:
                 await self.verifier.step()
                 await self.gossip.step()
                 await self._take_gossip()
+                await self.joined(self._client.rooms)
                 await self._back_up()
             except FallbackError as error:
                 log.warning("keys: %s", error.message)
 
-    async def accept_bundle(self, room: RoomId, inviter: UserId) -> int:
-        """Take the history that who invited us has sent along; returns the keys that were new."""
-        return await self.inbox.accept(room, inviter)
+    async def invited(self, invitations: Iterable[tuple[RoomId, UserId]]) -> None:
+        """Remember who invites us: only their history is taken."""
+        known = await self._inviters()
+        if new := {room: user for room, user in invitations if known.get(room) != user}:
+            await self._facts.put(INVITERS, msgspec.json.encode(known | new).decode())
+
+    async def joined(self, rooms: Collection[str]) -> None:
+        """Take the history of rooms that we are in from who invited us there."""
+        offers = self.inbox.offers
+        if not offers:
+            return
+        inviters = await self._inviters()
+        for room, sender in offers:
+            if room in rooms and inviters.get(RoomId(room)) == sender:
+                try:
+                    await self.inbox.accept(room, sender)
+                except PermanentError as error:
+                    log.warning("history: %s", error.message)
+
+    async def _inviters(self) -> dict[RoomId, UserId]:
+        return msgspec.json.decode(await self._facts.get(INVITERS) or "{}", type=dict[RoomId, UserId])
 
     async def _back_up(self) -> None:
         known = self._client.machine.session_count

@@ -10,6 +10,7 @@ from nio.exceptions import EncryptionError
 from fallback.core.events import Canonical, Identity, Receipt, ReceiptKind
 from fallback.core.ids import ChatId, RoomId, SourceId, UserId
 from fallback.core.ports import SyncBatch
+from fallback.core.roster import relay_of
 from fallback.matrix.crypto.client import SafeClient
 from fallback.matrix.read import from_event
 from fallback.text import sanitise_name
@@ -49,7 +50,7 @@ def read_raw(
 ) -> Canonical | None:
     """Read one event as the client API gives it, encrypted or not."""
     if raw.get("type") != "m.room.encrypted":
-        return from_event(raw, room, names)
+        return from_event(raw, room, names, relay=relay_of(UserId(client.user_id)))
     return read_event(client, _opened(client, raw, room), room, names)
 
 
@@ -78,7 +79,7 @@ def read_event(client: SafeClient, event: Any, room: str, names: Mapping[str, st
         event.room_id = room
         client.put_aside(event)
         return None
-    read = from_event(event.source, room, names)
+    read = from_event(event.source, room, names, relay=relay_of(UserId(client.user_id)))
     if read is not None and getattr(event, "decrypted", False):
         read = replace(read, trust=client.verdict(event).value)
     return read

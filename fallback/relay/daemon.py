@@ -6,16 +6,17 @@ import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
 from fallback.bridge.switch import Switch
 from fallback.bridge.watch import Watch
 from fallback.core import override
 from fallback.core.detector import Detector, DetectorConfig
-from fallback.core.events import Canonical, Identity, Message
+from fallback.core.events import Attachment, Canonical, Identity, Message
 from fallback.core.health import Health, State
 from fallback.core.ids import RoomId, SourceId, UserId
-from fallback.core.migration import with_media
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Connector, Homeserver, Portal, Probe, Store, SyncBatch
 from fallback.core.roster import ghost, is_ghost
@@ -172,22 +173,18 @@ class Relay:
             self._here.add((portal.room, delivery.sender))
         event = delivery.event
         if isinstance(event, Message) and event.attachment and event.attachment.source:
-            event = await self._with_file(event, delivery.sender)
+            event = await self._with_file(portal.room, event, event.attachment, delivery.sender)
         at = event.at if delivery.sender else 0
         made = await self.homeserver.send(
             portal.room, event, transaction=delivery.id, sender=delivery.sender, at=at
         )
         return SourceId(made)
 
-    async def _with_file(self, event: Message, sender: UserId | None) -> Canonical:
-        file = event.attachment
-        if file is None:
-            return event
+    async def _with_file(
+        self, room: RoomId, event: Message, file: Attachment, sender: UserId | None
+    ) -> Canonical:
         data = await self.connector.download(event, file.source)
-        source = await self.homeserver.upload(
-            data, mimetype=file.mimetype, filename=file.filename, sender=sender
-        )
-        return with_media(event, source, len(data))
+        return replace(event, attachment=await self.homeserver.upload(room, file, data, sender=sender))
 
     async def _say_there(self, delivery: Delivery) -> SourceId:
         try:

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from fallback.core.events import Canonical, Identity, Message, Origin, Reaction, Redaction
+from fallback.core.events import Attachment, Canonical, Identity, Message, Origin, Reaction, Redaction
 from fallback.core.ids import ChatId, DeliveryId, EventId, RoomId, SourceId, UserId
 from fallback.core.importing import Brought, Refused
+from fallback.core.pictures import measured
 from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
 from fallback.core.trust import Keys
 from fallback.errors import PermanentError, TransientError
@@ -211,19 +212,21 @@ class MemoryHomeserver:
         """Give what brings history in."""
         return MemoryImporter(self)
 
-    async def upload(self, data: bytes, *, mimetype: str, filename: str, sender: UserId | None = None) -> str:
+    async def upload(
+        self, room: RoomId, file: Attachment, data: bytes, *, sender: UserId | None = None
+    ) -> Attachment:
         """Store a file."""
         self.server.reach()
         source = f"mxc://{self.server.name}/{len(self.server.files)}"
         self.server.files[source] = data
-        return source
+        return replace(measured(file, data), source=source, size=len(data))
 
-    async def download(self, source: str) -> bytes:
+    async def download(self, file: Attachment) -> bytes:
         """Fetch a file."""
         self.server.reach()
-        if source not in self.server.files:
+        if file.source not in self.server.files:
             raise PermanentError("the file is gone")
-        return self.server.files[source]
+        return self.server.files[file.source]
 
     async def history(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Canonical]:
         """Read a room back."""

@@ -145,10 +145,10 @@ class Stern(MemoryHomeserver):
         if wait:
             raise TransientError("the homeserver asks us to wait", retry_after=wait)
 
-    async def upload(self, data, **kwargs):
+    async def upload(self, room, file, data, **kwargs):
         if b"3.jpg" in data and self.never:
             raise PermanentError("the file is larger than the homeserver takes")
-        return await super().upload(data, **kwargs)
+        return await super().upload(room, file, data, **kwargs)
 
 
 def stern(server, store, events, **fields):

@@ -106,12 +106,10 @@ def test_a_wrong_edit_is_named_with_its_line(chat, tmp_path, capsys):
     assert "plan.toml, line 10: version is one of 11, 12" in capsys.readouterr().err
 
 
-def test_no_history_goes_in_clear_to_a_room_that_is_to_be_encrypted(chat, tmp_path, capsys):
-    file = tmp_path / "plan.toml"
-    run(chat, "--plan-out", file)
-    file.write_text(file.read_text().replace("encrypted = false", "encrypted = true"))
-    assert run(chat, "--apply", file, "--yes") == 2
-    assert "encrypted room" in capsys.readouterr().err
+def test_a_room_is_encrypted_unless_one_says_otherwise(chat, capsys):
+    for more, told in (((), "end-to-end encrypted"), (("--unencrypted",), "NOT encrypted")):
+        run(chat, "--plan", *more)
+        assert told in capsys.readouterr().out
 
 
 def test_a_team_that_is_not_there_is_named(chat, capsys):

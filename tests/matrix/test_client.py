@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
-from fallback.core.events import Message, Origin, Reaction
+from fallback.core.events import Attachment, MediaKind, Message, Origin, Reaction
 from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
-from fallback.core.importing import Brought
 from fallback.core.ports import RoomSpec
 from fallback.errors import AuthError, PermanentError, TransientError
 from fallback.matrix.appservice import Appservice
@@ -76,15 +76,28 @@ async def test_a_room_that_becomes_encrypted_is_encrypted_from_then_on(sides):
     assert await texts(one, room) == ["secret", "secret"]
 
 
-async def test_history_in_clear_is_refused_in_an_encrypted_room(sides, live):
+async def test_history_goes_sealed_into_an_encrypted_room(sides, live):
     one, _ = sides
     one.appservice = Appservice(one.http, live.as_token, live.server_name)
-    room = await one.create_room(RoomSpec(name="locked", encrypted=True))
-    brought = Brought(
-        "m.room.message", {"msgtype": "m.text", "body": "x"}, UserId(live.ghost()), 1, DeliveryId("k")
-    )
-    with pytest.raises(PermanentError, match="encrypted"):
-        await one.importer().put(room, [brought])
+    await one.keys.begin()
+    room, ghost = await one.create_room(RoomSpec(name="locked", encrypted=True)), UserId(live.ghost())
+    await one.ensure_ghost(ghost, "ليلى")
+    await one.join(room, ghost)
+    photo = Attachment(kind=MediaKind.IMAGE, filename="a.png", mimetype="image/png")
+    photo = await one.upload(room, photo, b"pixels", sender=ghost)
+    said = replace(MESSAGE, origin=Origin.EXPORT, at=1_600_000_000_000, attachment=photo)
+    importer = one.importer()
+    brought = importer.convert(said, sender=ghost, key=DeliveryId("k"))
+    (made,) = await importer.put(room, [brought])
+    kinds, whole = await kept(one, room)
+    assert kinds.count("m.room.encrypted") == 1
+    assert "secret" not in whole
+    (message,) = [event async for event in one.history(room) if isinstance(event, Message)]
+    assert (message.id, message.text, message.at, message.trust) == (made, "secret", said.at, "imported")
+    assert await one.download(message.attachment) == b"pixels"
+    assert await one.download(replace(message.attachment, keys="")) != b"pixels"
+    (seen,) = [seen async for seen in one.brought(room)]
+    assert (seen.source, seen.sender, seen.at) == ("m", ghost, said.at)
 
 
 async def test_what_is_written_before_a_sync_is_encrypted_too_and_a_repeat_is_the_same_event(sides):
@@ -126,7 +139,7 @@ async def test_a_homeserver_that_is_not_there_is_transient(tmp_path):
 )
 async def test_an_address_that_leads_elsewhere_is_never_asked(sides, source):
     with pytest.raises(PermanentError, match="no address of a file"):
-        await sides[0].download(source)
+        await sides[0].download(Attachment(kind=MediaKind.IMAGE, source=source))
 
 
 async def test_who_invites_is_told(sides):

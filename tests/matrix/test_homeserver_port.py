@@ -134,16 +134,12 @@ async def test_edits_reactions_and_redactions_point_at_their_message(world):
 
 async def test_a_file_comes_back_as_it_was(world):
     room = await world.room()
-    source = await world.bot.upload(
-        b"\x89PNG not really", mimetype="image/png", filename="صورة.png", sender=world.ghost
-    )
-    photo = Attachment(
-        kind=MediaKind.IMAGE, filename="صورة.png", source=source, mimetype="image/png", size=15
-    )
+    photo = Attachment(kind=MediaKind.IMAGE, filename="صورة.png", source="1.png", mimetype="image/png")
+    photo = await world.bot.upload(room, photo, b"\x89PNG not really", sender=world.ghost)
     await send(world, room, said(1, "caption", attachment=photo))
     (event,) = await read(world.bot, room)
     assert (event.text, event.attachment.filename, event.attachment.size) == ("caption", "صورة.png", 15)
-    assert await world.bot.download(event.attachment.source) == b"\x89PNG not really"
+    assert await world.bot.download(event.attachment) == b"\x89PNG not really"
 
 
 async def test_syncing_gives_each_event_once_and_marks_our_own(world):

@@ -93,10 +93,16 @@ class BundleInbox:
 
     def __init__(self, client: SafeClient) -> None:
         self._client = client
-        self.offers: dict[tuple[str, str], Offer] = {}
         client.secret_handlers[KIND] = self._note
 
+    @property
+    def offers(self) -> dict[tuple[str, str], Offer]:
+        """Give what waits, by (room, sender)."""
+        kept = self._client.crypto.offers().items()
+        return {place: msgspec.json.decode(offer, type=Offer) for place, offer in kept}
+
     def _note(self, sender: str, sender_key: str, content: Json) -> None:
+        """Keep an offer, in the transaction of the sync that brought it."""
         offer = msgspec.convert(
             {
                 "room": content["room_id"],
@@ -106,7 +112,7 @@ class BundleInbox:
             },
             Offer,
         )
-        self.offers[offer.room, sender] = offer
+        self._client.crypto.save_offer(offer.room, sender, msgspec.json.encode(offer).decode())
 
     async def accept(self, room: str, inviter: str) -> int:
         """Take the keys that who invited us to a room has sent; returns how many are new (0 without an offer).
@@ -121,7 +127,7 @@ class BundleInbox:
         await self._client.refresh_keys(inviter)
         device = self._client.device_store.device_from_sender_key(inviter, offer.sender_key)
         if device is None or self._client.trust.sharing(inviter, device.id) is Sharing.WITHHELD:
-            del self.offers[room, inviter]
+            self._client.crypto.forget_offer(room, inviter)
             raise PermanentError("the history's keys come from a device that its owner has not signed")
         plain = await self._fetch(offer.file)
         keys: list[RoomKey] = []
@@ -133,7 +139,7 @@ class BundleInbox:
             if key.room == room:
                 keys.append(key)
         new = self._client.take(keys)
-        del self.offers[room, inviter]
+        self._client.crypto.forget_offer(room, inviter)
         return new
 
     async def _fetch(self, file: Json) -> Json:

@@ -36,10 +36,18 @@ SCHEMA: tuple[tuple[str, ...], ...] = (
             UNIQUE (room, session)
         )""",
     ),
+    (
+        """CREATE TABLE fallback_offers (
+            number INTEGER PRIMARY KEY, room TEXT NOT NULL, sender TEXT NOT NULL, offer TEXT NOT NULL,
+            UNIQUE (room, sender)
+        )""",
+    ),
 )
 """What each version of our tables adds; the number of the last is the file's ``user_version``."""
 WAITING_LIMIT = 10_000
 """Messages of one room that may wait for their keys, and refusals of keys that are remembered."""
+OFFERS_LIMIT = 1000
+"""Bundles of room keys that may wait."""
 PRAGMAS = (
     ("cipher_log_level", "NONE"),  # else SQLCipher writes into the terminal
     ("busy_timeout", 200),  # ms; the owner of the store stays
@@ -127,6 +135,28 @@ class CryptoStore(SqliteStore):
     def close(self) -> None:
         """Give the file free."""
         self.database.close()
+
+    # ── offers ───────────────────────────────────────────────────────────────────────────────────
+
+    def offers(self) -> dict[tuple[str, str], str]:
+        """Give the bundles of room keys that wait until we are in the room, by (room, sender)."""
+        rows = self.database.execute_sql("SELECT room, sender, offer FROM fallback_offers ORDER BY number")
+        return {(room, sender): offer for room, sender, offer in rows}
+
+    def save_offer(self, room: str, sender: str, offer: str) -> None:
+        """Keep a bundle in place of an older one of the same sender; of too many the oldest goes."""
+        self.database.execute_sql(
+            "INSERT OR REPLACE INTO fallback_offers (room, sender, offer) VALUES (?, ?, ?)",
+            (room, sender, offer),
+        )
+        self.database.execute_sql(
+            "DELETE FROM fallback_offers WHERE number <= (SELECT max(number) FROM fallback_offers) - ?",
+            (OFFERS_LIMIT,),
+        )
+
+    def forget_offer(self, room: str, sender: str) -> None:
+        """Remove a bundle that was taken or refused."""
+        self.database.execute_sql("DELETE FROM fallback_offers WHERE room = ? AND sender = ?", (room, sender))
 
     # ── pins ─────────────────────────────────────────────────────────────────────────────────────
 

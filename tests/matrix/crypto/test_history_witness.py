@@ -39,8 +39,12 @@ class Import:
 
     async def run(self, count):
         """Send so many messages with a session of its own, as each start of the importer does."""
-        session = await HistorySession.begin(self.owner, self.backup, self.store, PORTAL, self.room)
-        importer = SealingImporter(ChainImporter(self.appservice, refuse), session)
+        session = await HistorySession.begin(self.owner, self.backup, self.store, self.room)
+
+        async def begin(_room):
+            return session
+
+        importer = SealingImporter(ChainImporter(self.appservice, refuse), begin)
         first = len(self.sent)
         batch = [self.message(number) for number in range(first, first + count)]
         while batch:
@@ -73,7 +77,7 @@ async def test_a_late_joiner_reads_all_that_two_runs_brought(history, witness):
     first = await history.run(30)
     second = await history.run(20)  # the first one's process is gone
     assert first.room_key().session != second.room_key().session
-    assert [run.reserved for run in await Journal(history.store, PORTAL).runs()] == [30, 20]
+    assert [run.reserved for run in await Journal(history.store, history.room).runs()] == [30, 20]
     them = await witness()
     await them("bootstrap")
     assert await invite_with_history(history.owner, history.room, them.user) is Standing.INVITED
