@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
+from fallback.bridge.patience import Patience
 from fallback.core.events import Canonical, Edit, Message, Reaction, Redaction, Vote
 from fallback.core.ids import PortalId, SourceId
 from fallback.core.outbox import Delivery, Dropped, Outcome, Retry, Sent, Wedge
 from fallback.core.ports import Clock, Store
 from fallback.core.routing import MATRIX
+from fallback.core.trial import ALL
 from fallback.errors import AuthError, FallbackError, PermanentError, TransientError
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ class Deliverer:
     Args:
         target: ``matrix`` or a connector's name.
         send: says one delivery on the target's side and gives its id there.
-        held: true while the lane is to wait (an outage).
+        allowance: gives how many lanes may deliver now; 0 while they are to wait.
         settled: told of every outcome.
     """
 
@@ -45,16 +47,18 @@ class Deliverer:
         clock: Clock,
         *,
         owner: str,
-        held: Callable[[], bool] = lambda: False,
+        allowance: Callable[[], int] = lambda: ALL,
         settled: Settled = nobody,
+        patience: Patience | None = None,
     ) -> None:
         self.target = target
         self.send = send
         self.store = store
         self.clock = clock
         self.owner = owner
-        self.held = held
+        self.allowance = allowance
         self.settled = settled
+        self.patience = patience or Patience(clock)
         self.bell = asyncio.Event()
 
     def ring(self) -> None:
@@ -64,7 +68,7 @@ class Deliverer:
     async def run(self) -> None:
         """Deliver for ever; cancel it to stop, what is in flight is settled by the next lease."""
         while True:
-            if self.held() or not await self.once():
+            if not await self.once():
                 self.bell.clear()
                 try:
                     async with asyncio.timeout(IDLE):
@@ -74,9 +78,8 @@ class Deliverer:
 
     async def once(self) -> int:
         """Deliver the due head of each lane; gives how many were tried."""
-        due = await self.store.lease(
-            self.target, owner=self.owner, now=self.clock.now(), seconds=LEASE, limit=16
-        )
+        limit = self.allowance()
+        due = await self.patience.keep(lambda: self._lease(limit)) if limit else []
         async with asyncio.TaskGroup() as lanes:
             for delivery in due:
                 lanes.create_task(self._deliver(delivery))
@@ -84,8 +87,12 @@ class Deliverer:
 
     async def _deliver(self, delivery: Delivery) -> None:
         outcome = await self._outcome(delivery)
-        await self.store.settle(delivery, outcome, now=self.clock.now())
+        await self.patience.keep(lambda: self.store.settle(delivery, outcome, now=self.clock.now()))
         await self.settled(delivery, outcome)
+
+    async def _lease(self, limit: int) -> list[Delivery]:
+        now = self.clock.now()
+        return await self.store.lease(self.target, owner=self.owner, now=now, seconds=LEASE, limit=limit)
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         try:

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
+from fallback.bridge.patience import Patience
 from fallback.core.events import Canonical, Event
 from fallback.core.ids import PortalId, SourceId
 from fallback.core.outbox import Delivery, back_off
@@ -17,13 +19,18 @@ Told = Callable[[Portal, Canonical], Awaitable[None]]
 TOKEN = "sync_token"  # noqa: S105 - a place in a stream, no secret
 
 
-async def from_network(connector: Connector, store: Store, route: Route, told: Told) -> None:
+async def from_network(
+    connector: Connector, store: Store, route: Route, told: Told, patience: Patience
+) -> None:
     """Record what a connector gives until it is closed; unknown chats are acknowledged and left."""
-    async for incoming in connector.events():
-        event = incoming.event
-        portal = await _portal(store, lambda one, chat=event.chat: one.chat == chat)  # type: ignore[misc]
+
+    async def keep(event: Canonical) -> None:
+        portal = await _portal(store, lambda one: one.chat == event.chat)
         if portal and not await store.is_ours(portal.id, event.id, connector.name):
             await _record(store, portal, event, route, told)
+
+    async for incoming in connector.events():
+        await patience.keep(partial(keep, incoming.event))
         await incoming.ack()
 
 
@@ -36,6 +43,7 @@ async def from_room(
     *,
     adopt: Callable[[SyncBatch], Awaitable[None]],
     online: Callable[[float | None], Awaitable[None]],
+    patience: Patience | None = None,
 ) -> None:
     """Record what the homeserver syncs, for ever; an unreachable one is asked again.
 
@@ -43,16 +51,20 @@ async def from_room(
         adopt: called before a batch is recorded, to make portals of joined rooms and fill gaps.
         online: told ``None`` when syncing works, else the seconds until the next try.
     """
-    failures = 0
+    failures, patience = 0, patience or Patience(clock)
+
+    async def keep(batch: SyncBatch) -> None:
+        await adopt(batch)
+        for event in batch.events:
+            await take(store, event, route, told)
+        await store.put(TOKEN, batch.token)
+
     while True:
         try:
             async for batch in homeserver.batches(await store.get(TOKEN) or ""):
                 failures = 0
                 await online(None)
-                await adopt(batch)
-                for event in batch.events:
-                    await take(store, event, route, told)
-                await store.put(TOKEN, batch.token)
+                await patience.keep(partial(keep, batch))
         except TransientError as error:
             failures += 1
             wait = back_off(failures, asked=error.retry_after)

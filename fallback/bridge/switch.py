@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from fallback.core import announce
+from fallback.core import announce, trial
 from fallback.core.digest import digest
 from fallback.core.events import Canonical, Message, Notice, Origin
 from fallback.core.health import Health, State
@@ -56,6 +56,7 @@ class Switch:
         self.ring = ring
         self.health = Health()
         self.outage: Outage | None = None
+        self.trial: trial.Trial | None = None
 
     async def load(self) -> None:
         """Take up an outage that was going on when the process ended."""
@@ -65,8 +66,21 @@ class Switch:
         """Tell whether messages to the remote side wait."""
         return self.outage is not None or announce.holds(self.health.state)
 
+    def allowance(self) -> int:
+        """Give how many lanes to the remote side may deliver now."""
+        return trial.allowance(
+            self.health.state, outage=self.outage is not None, last=self.trial, now=self.clock.now()
+        )
+
+    def tried(self, *, arrived: bool) -> None:
+        """Note what became of a delivery; while WhatsApp seems to come back it was a trial."""
+        if self.health.state is State.RECOVERING:
+            self.trial = trial.Trial(self.clock.now(), arrived)
+
     async def on_health(self, health: Health) -> None:
         """Follow a new verdict; a second call with the same one changes nothing."""
+        if health.state is not self.health.state:
+            self.trial = None
         log.info("health: %s (%s): %s", health.state.value, health.cause, health.why)
         self.health = health
         if health.state is State.DOWN and self.outage is None:

@@ -53,6 +53,8 @@ class Watch:
         self._jitter = jitter
         self._said = said
         self._obeyed: Override | None = None
+        self._changed, self._quiet = asyncio.Event(), asyncio.Event()
+        self._quiet.set()
 
     @property
     def health(self) -> Health:
@@ -83,8 +85,13 @@ class Watch:
         self._obeyed = said if said is not None and said.state is None else None
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._judge())
-            for probe in self.probes:
-                loops.create_task(self._look(probe))
+            loops.create_task(self._look_on())
+
+    async def use(self, probes: Sequence[Probe]) -> None:
+        """Look with other probes from now on; when this returns, the former ones look no more."""
+        self.probes = list(probes)
+        self._changed.set()
+        await self._quiet.wait()
 
     async def judge(self) -> Health | None:
         """Judge once and tell of a change."""
@@ -101,6 +108,20 @@ class Watch:
             await self.obey()
             await self.judge()
             await self.clock.sleep(TICK)
+
+    async def _look_on(self) -> None:
+        """Look with each probe at its pace, and begin anew with others when they are changed."""
+        while True:
+            self._changed.clear()
+            try:
+                async with asyncio.TaskGroup() as looks:
+                    self._quiet.clear()
+                    looking = [looks.create_task(self._look(probe)) for probe in self.probes]
+                    await self._changed.wait()
+                    for one in looking:
+                        one.cancel()
+            finally:
+                self._quiet.set()
 
     async def _look(self, probe: Probe) -> None:
         await self.clock.sleep(probe.interval * self._jitter() / 2)

@@ -45,12 +45,17 @@ class Sends:
 
 
 class ReceiptsProbe:
-    """Which share of a group's phones confirmed the last message that is old enough to tell."""
+    """Which share of a group's phones confirmed the last message that is old enough to tell.
+
+    Args:
+        confirms: the network is known to pass receipts on; else its first one tells, and silence before it nothing.
+    """
 
     interval = 60.0
 
-    def __init__(self, clock: Clock, *, name: str = "ld.receipts") -> None:
+    def __init__(self, clock: Clock, *, name: str = "ld.receipts", confirms: bool = True) -> None:
         self.name = name
+        self._confirms = confirms
         self._clock = clock
         self._sent: OrderedDict[str, tuple[float, int, set[str]]] = OrderedDict()
 
@@ -63,6 +68,7 @@ class ReceiptsProbe:
     def confirmed(self, message: str, who: str) -> None:
         """Note a delivery or read receipt."""
         if message in self._sent:
+            self._confirms = True
             self._sent[message][2].add(who)
 
     async def sample(self) -> Sample:
@@ -71,7 +77,7 @@ class ReceiptsProbe:
         judged = [
             one for one in self._sent.values() if DELIVERY_TAKES <= now - one[0] <= JUDGED_FOR and one[1] > 0
         ]
-        if not judged:
+        if not judged or not self._confirms:
             return Sample(at=now, probe=self.name, outcome="none")
         _, members, who = judged[-1]
         return Sample(at=now, probe=self.name, outcome="ok" if len(who) / members >= ENOUGH else "stalled")

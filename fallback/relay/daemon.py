@@ -9,28 +9,33 @@ from typing import Any
 from msgspec.structs import replace
 
 from fallback.bridge import ingest
-from fallback.bridge.deliver import Deliverer
+from fallback.bridge.deliver import Deliverer, Send
+from fallback.bridge.patience import Patience
 from fallback.bridge.switch import Switch
 from fallback.bridge.watch import Watch
 from fallback.core import override
 from fallback.core.detector import Detector, DetectorConfig
-from fallback.core.events import Attachment, Canonical, Identity, Message
+from fallback.core.events import Attachment, Canonical, GroupChange, Identity, Membership, Message, Receipt
 from fallback.core.health import Health, State
-from fallback.core.ids import RoomId, SourceId, UserId
+from fallback.core.ids import ChatId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Connector, Homeserver, Portal, Probe, Store, SyncBatch
 from fallback.core.roster import ghost, is_ghost
 from fallback.core.routing import MATRIX, to_remote, to_room
-from fallback.errors import TransientError
+from fallback.core.trial import ALL
+from fallback.errors import PermanentError, TransientError
 from fallback.probes.members import Members
 from fallback.probes.session import SessionProbe
-from fallback.probes.traffic import InboundProbe, Sends
+from fallback.probes.traffic import InboundProbe, ReceiptsProbe, Sends
+from fallback.relay.tally import Tally
 
 log = logging.getLogger(__name__)
 VOTES = ("/down", "/up")
 """What a member writes in the room to say how WhatsApp is on their phone; not passed on."""
 DRAIN = 10.0
 """Seconds that a stopping relay still delivers what is due."""
+PAUSED = "paused"
+"""Under which the store keeps that somebody paused the relay."""
 
 
 class Relay:
@@ -41,6 +46,7 @@ class Relay:
         probes: what the outage detector looks at, beside the relay's own traffic and its members' words.
         link: gives an address where a portal's room can be read.
         watching: the detector's clock, where it is another one (a demo's is faster).
+        drain: seconds that it still delivers what is due when it stops.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Relay:
         probes: Sequence[Probe] = (),
         link: Callable[[Portal], str] = lambda portal: f"https://matrix.to/#/{portal.room}",
         watching: Clock | None = None,
+        drain: float = DRAIN,
     ) -> None:
         owner = f"relay-{secrets.token_hex(4)}"
         self.connector = connector
@@ -61,23 +68,31 @@ class Relay:
         self.store = store
         self.clock = clock
         self.server_name = server_name
-        self.switch = Switch(store, clock, target=connector.name, link=link, ring=self._ring)
-        self.to_matrix = Deliverer(MATRIX, self._say_in_room, store, clock, owner=owner)
-        self.to_remote = Deliverer(
-            connector.name, self._say_there, store, clock, owner=owner, held=self.switch.holding
-        )
+        self.switch = Switch(store, clock, target=connector.name, link=link, ring=self.ring)
+        self.patience = Patience(clock)
+        self.tally = Tally(clock)
+        self.to_matrix = self._deliverer(MATRIX, self._say_in_room, lambda: ALL, owner)
+        self.to_remote = self._deliverer(connector.name, self._say_there, self.switch.allowance, owner)
         watching = watching or clock
         self.inbound = InboundProbe(watching, name="ld.inbound")
-        own: list[Probe] = [SessionProbe(connector, watching), self.inbound]
+        self.receipts = ReceiptsProbe(watching, confirms=False)
+        self._own: list[Probe] = [SessionProbe(connector, watching), self.inbound, self.receipts]
         detector = Detector(DetectorConfig(cloud=False))
-        self.watch = Watch([*own, *probes], watching, self.on_health, detector=detector, said=self._said)
+        self.watch = Watch(
+            [*self._own, *probes], watching, self.on_health, detector=detector, said=self._said
+        )
         self.sends = Sends(self.watch.feed, watching)
         self.members = Members(self.watch.feed, watching)
-        self.connected_to_homeserver = False
+        self.synced = 0
+        self.paused = False
+        self.stopping = False
+        self._drain = drain
         self._here: set[tuple[RoomId, UserId]] = set()
+        self._sizes: dict[ChatId, int] = {}
 
     async def run(self) -> None:
         """Mirror until cancelled; then deliver what is due for a few seconds and stop."""
+        self.paused = await self.store.get(PAUSED) is not None
         await self.switch.load()
         if self.switch.outage is not None:
             await self._take_up()
@@ -87,24 +102,38 @@ class Relay:
                 for loop in self._loops():
                     loops.create_task(loop)
         finally:
+            self.stopping = True
             await self.drain()
             await self.connector.close()
 
     async def drain(self) -> None:
         """Deliver what is due now, for a few seconds at most."""
         try:
-            async with asyncio.timeout(DRAIN):
-                while await self.to_matrix.once() or (
-                    not self.switch.holding() and await self.to_remote.once()
-                ):
+            async with asyncio.timeout(self._drain):
+                while await self.to_matrix.once() or await self.to_remote.once():
                     pass
         except TimeoutError:
             log.warning("stopping with deliveries left; they go out at the next start")
 
+    async def pause(self) -> None:
+        """Deliver nothing until ``resume``, also after a restart; what comes is still taken in."""
+        await self.store.put(PAUSED, "1")
+        self.paused = True
+
+    async def resume(self) -> None:
+        """Deliver again."""
+        await self.store.put(PAUSED, None)
+        self.paused = False
+        self.ring()
+
+    async def look_with(self, probes: Sequence[Probe]) -> None:
+        """Look with other probes from now on, beside the relay's own."""
+        await self.watch.use([*self._own, *probes])
+
     async def on_health(self, health: Health) -> None:
         """Follow a verdict, whoever gave it."""
-        await self.store.log_health(health)
-        await self.switch.on_health(health)
+        await self.patience.keep(lambda: self.store.log_health(health))
+        await self.patience.keep(lambda: self.switch.on_health(health))
 
     async def _said(self) -> override.Override | None:
         return override.decode(await self.store.get(override.KEY))
@@ -118,7 +147,7 @@ class Relay:
 
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
         return [
-            ingest.from_network(self.connector, self.store, self._into_room, self._told),
+            ingest.from_network(self.connector, self.store, self._into_room, self._told, self.patience),
             ingest.from_room(
                 self.homeserver,
                 self.store,
@@ -127,19 +156,43 @@ class Relay:
                 self._told,
                 adopt=self._adopt,
                 online=self._online,
+                patience=self.patience,
             ),
             self.to_matrix.run(),
             self.to_remote.run(),
             self.watch.run(),
         ]
 
-    def _ring(self) -> None:
+    def _deliverer(self, target: str, send: Send, allowance: Callable[[], int], owner: str) -> Deliverer:
+        return Deliverer(
+            target,
+            send,
+            self.store,
+            self.clock,
+            owner=owner,
+            allowance=lambda: 0 if self.paused else allowance(),
+            settled=self.tally.settled,
+            patience=self.patience,
+        )
+
+    def ring(self) -> None:
+        """Say that something may be due."""
         self.to_matrix.ring()
         self.to_remote.ring()
 
     def _into_room(self, event: Canonical, portal: Portal) -> list[Delivery]:
         self.inbound.received()
-        return to_room(event, portal, self._ghost)
+        match event:
+            case Receipt():
+                for message in event.targets:
+                    self.receipts.confirmed(message, event.sender.key)
+            case Membership() | GroupChange():
+                self._sizes.pop(event.chat, None)
+            case _:
+                pass
+        deliveries = to_room(event, portal, self._ghost)
+        self.tally.took(self.connector.name, deliveries)
+        return deliveries
 
     def _out_of_room(self, event: Canonical, portal: Portal) -> list[Delivery] | None:
         sender = event.sender.mxid
@@ -148,21 +201,24 @@ class Relay:
         if isinstance(event, Message) and event.text.strip() in VOTES:
             self.members.vote(sender, event.text.strip().removeprefix("/"))
             return []
-        return to_remote(
+        deliveries = to_remote(
             event, portal, self.connector.name, self.connector.capabilities, self.homeserver.user
         )
+        self.tally.took(MATRIX, deliveries)
+        return deliveries
 
     def _ghost(self, identity: Identity) -> UserId:
         return ghost(identity, self.server_name)
 
     async def _told(self, portal: Portal, event: Canonical) -> None:
-        self._ring()
+        self.ring()
 
     async def _adopt(self, batch: SyncBatch) -> None:
         """Take batches as they are: the relay's portals are made by a migration or an admin."""
 
     async def _online(self, wait: float | None) -> None:
-        self.connected_to_homeserver = wait is None
+        if wait is None:
+            self.synced = self.clock.now()
 
     async def _say_in_room(self, delivery: Delivery) -> SourceId:
         portal = await self._portal(delivery)
@@ -174,10 +230,12 @@ class Relay:
         event = delivery.event
         if isinstance(event, Message) and event.attachment and event.attachment.source:
             event = await self._with_file(portal.room, event, event.attachment, delivery.sender)
-        at = event.at if delivery.sender else 0
+        at = min(event.at, self.clock.now()) if delivery.sender else 0
+        begun = self.clock.monotonic()
         made = await self.homeserver.send(
             portal.room, event, transaction=delivery.id, sender=delivery.sender, at=at
         )
+        self.tally.latency.observe(self.clock.monotonic() - begun)
         return SourceId(made)
 
     async def _with_file(
@@ -187,13 +245,26 @@ class Relay:
         return replace(event, attachment=await self.homeserver.upload(room, file, data, sender=sender))
 
     async def _say_there(self, delivery: Delivery) -> SourceId:
+        others = await self._others(delivery.event.chat)
         try:
             made = await self.connector.send(delivery.event, message_id=SourceId(delivery.id))
         except TransientError:
             self.sends.unanswered()
+            self.switch.tried(arrived=False)
             raise
         self.sends.acked()
+        self.switch.tried(arrived=True)
+        self.receipts.sent(made, others)
         return made
+
+    async def _others(self, chat: ChatId) -> int:
+        """Count those of a group who can confirm a message; 0 where the network does not tell."""
+        if chat not in self._sizes:
+            try:
+                self._sizes[chat] = max(0, len((await self.connector.group(chat)).members) - 1)
+            except (TransientError, PermanentError):
+                return 0
+        return self._sizes[chat]
 
     async def _portal(self, delivery: Delivery) -> Portal:
         return next(one for one in await self.store.portals() if one.id == delivery.portal)

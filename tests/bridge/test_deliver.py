@@ -87,7 +87,9 @@ async def test_a_permanent_error_is_set_aside_with_its_reason_and_the_lane_goes_
 
 async def test_a_held_lane_waits(world):
     held = [True]
-    worker = Deliverer("matrix", world.send, world.store, world.clock, owner="w", held=lambda: held[0])
+    worker = Deliverer(
+        "matrix", world.send, world.store, world.clock, owner="w", allowance=lambda: 0 if held[0] else 1
+    )
     await world.queue(message(1))
     import asyncio
 

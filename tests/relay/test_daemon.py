@@ -229,3 +229,56 @@ async def test_an_outage_that_was_on_must_end_by_proof_after_a_restart():
             await asyncio.sleep(0.005)
         assert world.on_phones() == []
     assert sum(isinstance(event, Notice) for _, event in world.in_room()) == 1
+
+
+async def recovering(world, relay):
+    """Begin an outage with two messages waiting, and let WhatsApp seem to come back."""
+    world.network.cut()
+    await relay.on_health(Health(state=State.DOWN, cause=Cause.META_OUTAGE, why="all dark"))
+    for number in range(6):
+        await world.writes(number, f"news {number}")
+    async with asyncio.timeout(10):
+        while await world.store.pending("loopback") != 6:
+            await asyncio.sleep(0.005)
+    world.network.restore()
+    await relay.on_health(Health(state=State.RECOVERING))
+
+
+async def test_one_message_goes_on_trial_while_whatsapp_seems_to_come_back():
+    world = await World().set_up()
+    async with world.running() as relay:
+        await recovering(world, relay)
+        await until(lambda: relay.switch.trial is not None)
+        assert relay.watch.latest["ld.send"].outcome == "ack"
+        assert [event.text for event in world.on_phones()] == ["*lina*: news 0"]
+        await until(lambda: relay.switch.allowance() == 0)
+        await relay.on_health(Health(state=State.UP))
+        await until(lambda: len(world.on_phones()) == 2)
+    assert "5 messages" in world.on_phones()[1].text
+
+
+async def test_a_pause_lasts_over_a_restart_and_loses_nothing():
+    world = await World().set_up()
+    async with world.running() as relay:
+        await relay.pause()
+        world.phone(1)
+        await until(lambda: not world.connector.queue)
+        assert world.in_room() == []
+    assert world.in_room() == []
+    world.connector.closed = False
+    async with world.running() as relay:
+        await until(lambda: relay.synced)
+        assert relay.paused
+        await relay.resume()
+        await until(lambda: len(world.in_room()) == 1)
+
+
+async def test_a_message_from_the_future_comes_with_the_present_time():
+    world = await World().set_up()
+    async with world.running() as relay:
+        event = Message(
+            id=SourceId("W1"), chat=CHAT, sender=SARA, at=relay.clock.now() + 10**12, text="tomorrow"
+        )
+        world.network.post(event)
+        await until(lambda: len(world.in_room()) == 1)
+        assert world.in_room()[0][1].at <= relay.clock.now()
