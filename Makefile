@@ -52,7 +52,7 @@ $(VENV)/.dev-done: requirements/dev.lock $(VENV)/.env-done
 # Written by uv, read by pip: one lock for all platforms and Pythons, with hashes, without addresses.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml requirements/build.in -o requirements/run.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server --group dev -c requirements/run.lock pyproject.toml requirements/build.in -o requirements/dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server --extra postgres --extra web --group dev -c requirements/run.lock pyproject.toml requirements/build.in -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache
