@@ -8,12 +8,12 @@ from msgspec.structs import replace
 from fallback.core.contacts import Contact
 from fallback.core.ids import ContactId
 from fallback.store import sql
-from fallback.store.database import Connection, as_store_error
+from fallback.store.engine import Engine
 from fallback.store.writer import Writer
 
 
-class SqliteContacts:
-    """Contacts in SQLCipher; the photo lies beside the rest, as it is."""
+class SqlContacts:
+    """Contacts in a database; the photo lies beside the rest, as it is."""
 
     _writer: Writer
 
@@ -25,11 +25,11 @@ class SqliteContacts:
         """Add or replace many and remove some, all or nothing."""
         rows = [(one.id, msgspec.json.encode(replace(one, photo=b"")), one.photo) for one in contacts]
 
-        def work(db: Connection) -> None:
+        def work(db: Engine) -> None:
             for contact in remove:
-                db.execute(sql.sqlite(sql.REMOVE_CONTACT), (contact,))
+                db.run(sql.REMOVE_CONTACT, contact)
             for row in rows:
-                db.execute(sql.sqlite(sql.SAVE_CONTACT), row)
+                db.run(sql.SAVE_CONTACT, *row)
 
         await self._writer.run(work)
 
@@ -47,15 +47,13 @@ class SqliteContacts:
         await self.save_contacts([], remove=[contact])
 
     async def _contacts(self, statement: str, *values: str) -> list[Contact]:
-        rows = await self._writer.run(
-            lambda db: db.execute(sql.sqlite(statement), values).fetchall(), write=False
-        )
+        rows = await self._writer.run(lambda db: db.rows(statement, *values), write=False)
         try:
             return [
                 replace(msgspec.json.decode(contact, type=Contact), photo=photo) for contact, photo in rows
             ]
         except msgspec.MsgspecError as error:
-            raise as_store_error(error, self._writer.path) from error
+            raise self._writer.translate(error) from error
 
 
 class MemoryContacts:

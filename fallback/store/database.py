@@ -1,7 +1,9 @@
 """One SQLCipher connection: opened with its key, brought to this version's schema, its errors translated."""
 
+import contextlib
 import importlib.resources
 import os
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +12,8 @@ from sqlcipher3 import dbapi2
 
 from fallback.errors import FallbackError, StoreBlockedError, StoreError
 from fallback.paths import private_folder
+from fallback.store import sql
+from fallback.store.engine import Engine
 
 Connection = Any
 """``sqlcipher3.dbapi2.Connection``, which has no types."""
@@ -17,6 +21,46 @@ DatabaseError: type[Exception] = dbapi2.Error
 
 _FULL, _READONLY, _IO, _CORRUPT, _CANT_OPEN, _PERMISSION, _NOT_A_DATABASE = 13, 8, 10, 11, 14, 3, 26
 _BUSY, _LOCKED = 5, 6
+_statements: dict[str, str] = {}
+
+
+class SqliteEngine(dbapi2.Connection):  # type: ignore[misc]  # it has no types
+    """``store.engine.Engine`` on SQLCipher."""
+
+    def run(self, statement: str, *values: Any) -> None:
+        """Run a statement."""
+        self.execute(_native(statement), values)
+
+    def one(self, statement: str, *values: Any) -> Any:
+        """Give the first row; ``None`` where there is none."""
+        return self.execute(_native(statement), values).fetchone()
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """Give all rows."""
+        rows: list[Any] = self.execute(_native(statement), values).fetchall()
+        return rows
+
+    def now(self) -> int:
+        """Give the machine's time: the store has one owner."""
+        return time.time_ns() // 1_000_000
+
+    def begin(self, *, write: bool) -> None:
+        """Begin a transaction."""
+        self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def roll_back(self) -> None:
+        """Undo a transaction; harmless where there is none."""
+        if self.in_transaction:
+            with contextlib.suppress(DatabaseError):
+                self.execute("ROLLBACK")
+
+
+def _native(statement: str) -> str:
+    """Rewrite a statement once."""
+    native = _statements.get(statement)
+    if native is None:
+        native = _statements[statement] = sql.sqlite(statement)
+    return native
 
 
 class Upgrade(NamedTuple):
@@ -74,7 +118,7 @@ def raw(path: Path, key: bytes) -> Connection:
         DatabaseError: it has another key or is damaged.
     """
     connection = dbapi2.connect(
-        str(path), isolation_level=None, check_same_thread=True, cached_statements=256
+        str(path), isolation_level=None, check_same_thread=True, cached_statements=256, factory=SqliteEngine
     )
     try:
         connection.execute("PRAGMA cipher_log_level = NONE")
@@ -128,10 +172,8 @@ def as_store_error(error: Exception, path: Path) -> Exception:
 
 
 def _upgrade(connection: Connection, steps: list[Upgrade]) -> None:
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS upgrades (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT"
-    )
-    version = _version(connection, steps)
+    connection.run(sql.UPGRADES)
+    version = version_of(connection, steps)
     for step in steps:
         if step.number > version:
             _apply(connection, step)
@@ -139,7 +181,7 @@ def _upgrade(connection: Connection, steps: list[Upgrade]) -> None:
 
 def _compare(connection: Connection, steps: list[Upgrade]) -> None:
     """Refuse a store that its owner has not brought to this version."""
-    version = _version(connection, steps)
+    version = version_of(connection, steps)
     if version < steps[-1].number:
         raise StoreError(
             f"the store is in use by an older version (schema {version}, this one needs {steps[-1].number})",
@@ -147,8 +189,13 @@ def _compare(connection: Connection, steps: list[Upgrade]) -> None:
         )
 
 
-def _version(connection: Connection, steps: list[Upgrade]) -> int:
-    version: int = connection.execute("SELECT coalesce(max(number), 0) FROM upgrades").fetchone()[0]
+def version_of(engine: Engine, steps: list[Upgrade]) -> int:
+    """Give the number of the last step that a store has seen.
+
+    Raises:
+        StoreError: it is newer than this program.
+    """
+    version: int = engine.one(sql.VERSION)[0]
     if version > steps[-1].number:
         raise StoreError(
             f"the store was written by a newer version (schema {version}, this one knows {steps[-1].number})",
@@ -166,9 +213,8 @@ def _apply(connection: Connection, step: Upgrade) -> None:
             if dbapi2.complete_statement(statement):
                 connection.execute(statement)
                 statement = ""
-        connection.execute("INSERT INTO upgrades (number, name) VALUES (?1, ?2)", (step.number, step.name))
-        connection.execute("COMMIT")
+        connection.run(sql.UPGRADED, step.number, step.name)
+        connection.commit()
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        connection.roll_back()
         raise

@@ -7,13 +7,14 @@ from msgspec.structs import replace
 
 from fallback.core.events import Canonical, Origin, Redaction
 from fallback.core.health import Health
-from fallback.core.ids import DeliveryId, EventId, PortalId, SourceId
+from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId
 from fallback.core.outbox import Delivery, Outcome, Sent, State
 from fallback.core.ports import Portal, TimelineRow
 from fallback.errors import StoreError
 from fallback.store import rules
 from fallback.store.contacts import MemoryContacts
 from fallback.store.search import spoken, words
+from fallback.store.shares import MemoryShares
 
 _OPEN = (State.PENDING, State.LEASED)
 
@@ -22,6 +23,7 @@ _OPEN = (State.PENDING, State.LEASED)
 class _Queued:
     delivery: Delivery
     row: int
+    owner: str = ""
     lease_until: int = 0
 
 
@@ -34,7 +36,7 @@ class _Kept:
     delivery: _Queued | None = None
 
 
-class MemoryStore(MemoryContacts):
+class MemoryStore(MemoryContacts, MemoryShares):
     """``core.ports.Store`` in dictionaries."""
 
     def __init__(self) -> None:
@@ -46,6 +48,8 @@ class MemoryStore(MemoryContacts):
         self._health: list[Health] = []
         self._facts: dict[str, str] = {}
         self._people = {}
+        self._relays = {}
+        self._shares = {}
 
     async def close(self) -> None:
         """Do nothing: there is nothing to free."""
@@ -57,6 +61,10 @@ class MemoryStore(MemoryContacts):
     async def portals(self) -> list[Portal]:
         """List all portals, oldest first."""
         return list(self._portals.values())
+
+    async def portal(self, name: PortalId | RoomId | ChatId) -> Portal | None:
+        """Find a portal by its own id, its room or its chat."""
+        return rules.by_name(self._portals.values()).get(name)
 
     async def record(
         self,
@@ -127,9 +135,10 @@ class MemoryStore(MemoryContacts):
             head = lane[0]
             busy = any(one.delivery.state is State.LEASED and one.lease_until >= now for one in lane)
             waits = head.delivery.state is State.PENDING and head.delivery.not_before > now
-            if busy or waits or len(taken) >= limit:
+            elsewhere = self._holder(head.delivery.portal) not in ("", owner)
+            if busy or waits or elsewhere or len(taken) >= limit:
                 continue
-            head.lease_until = now + int(seconds * 1000)
+            head.owner, head.lease_until = owner, now + int(seconds * 1000)
             head.delivery = replace(head.delivery, state=State.LEASED, token=head.delivery.token + 1)
             taken.append(head.delivery)
         return taken
@@ -234,6 +243,11 @@ class MemoryStore(MemoryContacts):
         self._facts.pop(key, None)
         if value is not None:
             self._facts[key] = value
+
+    def _abandon(self, owner: str) -> None:
+        for one in self._outbox.values():
+            if one.owner == owner:
+                one.lease_until = 0
 
     def _names(self, portal: PortalId, name: SourceId) -> list[tuple[Origin, int]]:
         return list(self._ids.get((portal, name), {}).items())

@@ -7,6 +7,7 @@ from typing import NamedTuple, assert_never
 from fallback.core.events import Origin
 from fallback.core.ids import SourceId
 from fallback.core.outbox import Dropped, Outcome, Retry, Sent, State, Wedge, back_off
+from fallback.core.portal import Portal
 from fallback.core.routing import MATRIX
 
 NO_BOUND = 2**63 - 1
@@ -21,6 +22,19 @@ def is_matrix(target: str) -> bool:
 def name_of(target: str) -> Origin:
     """Say whose name a target's id is."""
     return Origin.MATRIX if is_matrix(target) else Origin.WHATSAPP
+
+
+def by_name(portals: Iterable[Portal]) -> dict[str, Portal]:
+    """Index portals by what they are called: their own id, else their room, else their chat; the oldest first."""
+    portals = list(portals)
+    names: dict[str, Portal] = {}
+    for portal in portals:
+        names.setdefault(portal.id, portal)
+    for portal in portals:
+        names.setdefault(portal.room, portal)
+    for portal in portals:
+        names.setdefault(portal.chat, portal)
+    return names
 
 
 class Standing(NamedTuple):

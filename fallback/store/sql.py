@@ -1,8 +1,23 @@
-"""The one SQL text: statements with ``$1`` placeholders, as PostgreSQL reads them, and their SQLite form."""
+"""The one SQL text: statements with ``$1`` placeholders, a schema for SQLite, and what each database calls them."""
 
 import re
 
 _PLACEHOLDER = re.compile(r"\$(\d+)")
+_SCHEMA = (
+    (r"CREATE VIRTUAL TABLE words USING fts5 \(.*?\n\);", """
+CREATE TABLE words (
+    rowid BIGINT NOT NULL PRIMARY KEY REFERENCES events ("row"),
+    text TSVECTOR NOT NULL
+);
+CREATE INDEX words_text ON words USING gin (text);
+"""),
+    (r"\bINTEGER PRIMARY KEY AUTOINCREMENT\b", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+    (r"\bINTEGER\b", "BIGINT"),
+    (r"\bBLOB\b", "BYTEA"),
+    (r"\bTEXT NOT NULL\b", 'TEXT COLLATE "C" NOT NULL'),
+    (r"\) STRICT(, WITHOUT ROWID)?", ")"),
+)  # fmt: skip
+"""The collation is the bytes' own: an index must not depend on the version of the server's C library."""
 
 
 def sqlite(statement: str) -> str:
@@ -10,11 +25,25 @@ def sqlite(statement: str) -> str:
     return _PLACEHOLDER.sub(r"?\1", statement)
 
 
+def postgres(schema: str) -> str:
+    """Rewrite a step of the schema to PostgreSQL's types; statements need no rewriting there."""
+    for pattern, there in _SCHEMA:
+        schema = re.sub(pattern, there, schema, flags=re.DOTALL)
+    return schema
+
+
 _DELIVERY = "d.id, d.portal, d.target, d.event, d.sender, d.state, d.attempts, d.not_before, d.remote, d.error, d.token"
-_TIMELINE = """
-    SELECT e."row", e.portal, e.event, d.state, d.error, d.id FROM events e
+_SHOWN = 'SELECT e."row", e.portal, e.event, d.state, d.error, d.id FROM'
+_LATEST_DELIVERY = """
     LEFT JOIN deliveries d ON d.seq = (SELECT max(l.seq) FROM deliveries l WHERE l."row" = e."row")
 """
+_TIMELINE = f"{_SHOWN} events e {_LATEST_DELIVERY}"
+
+UPGRADES = (
+    "CREATE TABLE IF NOT EXISTS upgrades (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT"
+)
+VERSION = "SELECT coalesce(max(number), 0) FROM upgrades"
+UPGRADED = "INSERT INTO upgrades (number, name) VALUES ($1, $2)"
 
 SAVE_PORTAL = """
     INSERT INTO portals (id, portal) VALUES ($1, $2)
@@ -69,10 +98,15 @@ DUE = """
     WHERE (h.state = 'leased' OR h.not_before <= $2) AND NOT EXISTS (
         SELECT 1 FROM deliveries d
         WHERE d.target = $1 AND d.portal = lanes.portal AND d.state = 'leased' AND d.lease_until >= $2
+    ) AND NOT EXISTS (
+        SELECT 1 FROM shares s WHERE s.portal = lanes.portal AND s.owner NOT IN ('', $4)
     )
     ORDER BY h.seq LIMIT $3
 """
-"""Heads of lanes that may be leased: a skip scan, so that a long backlog costs no more than a short one."""
+"""Heads of lanes that may be leased, but those of portals that another relay holds.
+
+A skip scan, so that a long backlog costs no more than a short one.
+"""
 LEASE = """
     UPDATE deliveries SET state = 'leased', owner = $2, lease_until = $3, token = token + 1 WHERE seq = $1
 """
@@ -107,7 +141,23 @@ TIMELINE = f"""
 SINCE = f"""
     {_TIMELINE} WHERE e.portal = $1 AND e.at >= $2 AND ($3 = '' OR e.origin = $3) ORDER BY e."row"
 """
-ROW = f'{_TIMELINE} WHERE e."row" = $1'
+
+INDEX = "INSERT INTO words (rowid, text) VALUES ($1, $2)"
+FORGET = "DELETE FROM words WHERE rowid = $1"
+
+
+def search(join: str, match: str) -> str:
+    """Give the rows that match $1 below a row ($2), of a portal ($3), $4 at most, newest first.
+
+    Args:
+        join: of ``words`` and ``events``.
+        match: of ``words`` as ``w`` with $1.
+    """
+    return f"""
+        {_SHOWN} words w {join} events e ON e."row" = w.rowid {_LATEST_DELIVERY}
+        WHERE {match} AND w.rowid < $2 AND ($3 = '' OR e.portal = $3) ORDER BY w.rowid DESC LIMIT $4
+    """  # noqa: S608 - constants alone
+
 
 SAVE_IMPORTED = """
     INSERT INTO imported (portal, source, event) VALUES ($1, $2, $3)
@@ -131,3 +181,16 @@ SAVE_CONTACT = """
 CONTACT = "SELECT contact, photo FROM contacts WHERE id = $1"
 CONTACTS = "SELECT contact, photo FROM contacts ORDER BY place"
 REMOVE_CONTACT = "DELETE FROM contacts WHERE id = $1"
+
+RELAYS = "SELECT owner, until FROM relays"
+SAVE_RELAY = """
+    INSERT INTO relays (owner, until) VALUES ($1, $2) ON CONFLICT (owner) DO UPDATE SET until = excluded.until
+"""
+REMOVE_RELAY = "DELETE FROM relays WHERE owner = $1"
+ABANDON = "UPDATE deliveries SET lease_until = 0 WHERE state = 'leased' AND owner = $1"
+SHARES = "SELECT s.portal, s.owner, s.token FROM shares s JOIN portals p ON p.id = s.portal ORDER BY p.place"
+SAVE_SHARE = """
+    INSERT INTO shares (portal, owner, token) VALUES ($1, $2, 1)
+    ON CONFLICT (portal) DO UPDATE SET owner = excluded.owner, token = shares.token + 1
+"""
+PORTAL_IDS = "SELECT id FROM portals ORDER BY place"

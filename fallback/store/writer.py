@@ -5,11 +5,10 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from fallback.errors import StoreError
-from fallback.store.database import Connection, DatabaseError, as_store_error
+from fallback.store.engine import Engine
 
 T = TypeVar("T")
 BATCH = 512
@@ -17,7 +16,7 @@ BATCH = 512
 
 
 class _Job(NamedTuple):
-    work: Callable[[Connection], Any]
+    work: Callable[[Engine], Any]
     write: bool
     told: "asyncio.Future[Any]"
 
@@ -33,27 +32,29 @@ class Writer:
 
     A job is a function of the connection alone and may run twice: when a shared transaction fails, each of
     its jobs gets its own.
+
+    Args:
+        translate: says what a database's error means; all else it gives back as it is.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, translate: Callable[[Exception], Exception]) -> None:
+        self.translate = translate
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._jobs: deque[_Job] = deque()
         self._loop = asyncio.get_running_loop()
-        self._connection: Connection = None
         self._closed = False
         self._called = False
 
-    async def open(self, connect: Callable[[], Connection]) -> None:
+    async def open(self, connect: Callable[[], Engine]) -> None:
         """Open the connection on the writer's thread."""
         try:
-            self._connection = await self._loop.run_in_executor(self._executor, connect)
+            self._engine = await self._loop.run_in_executor(self._executor, connect)
         except Exception as error:  # noqa: BLE001 - translated, and bugs stay what they are
             self._closed = True
             self._executor.shutdown(wait=False)
-            raise as_store_error(error, self.path) from error.__cause__
+            raise self.translate(error) from error.__cause__
 
-    async def run(self, work: Callable[[Connection], T], *, write: bool = True) -> T:
+    async def run(self, work: Callable[[Engine], T], *, write: bool = True) -> T:
         """Run a job in a transaction and give its result after the commit.
 
         Args:
@@ -82,7 +83,7 @@ class Writer:
 
     def _end(self, after: Callable[[], None]) -> None:
         try:
-            self._connection.close()
+            self._engine.close()
         finally:
             after()
 
@@ -98,22 +99,17 @@ class Writer:
                 self._loop.call_soon_threadsafe(_tell, results)
 
     def _commit(self, jobs: list[_Job]) -> list[_Result]:
-        connection = self._connection
+        engine = self._engine
         try:
-            connection.execute("BEGIN IMMEDIATE" if any(job.write for job in jobs) else "BEGIN")
-            results = [_Result(job.told, job.work(connection)) for job in jobs]
-            connection.execute("COMMIT")
+            engine.begin(write=any(job.write for job in jobs))
+            results = [_Result(job.told, job.work(engine)) for job in jobs]
+            engine.commit()
         except Exception as error:  # noqa: BLE001 - each job's caller gets its own
-            self._roll_back()
+            engine.roll_back()
             if len(jobs) == 1:
-                return [_Result(jobs[0].told, error=as_store_error(error, self.path))]
+                return [_Result(jobs[0].told, error=self.translate(error))]
             return [result for job in jobs for result in self._commit([job])]
         return results
-
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            with contextlib.suppress(DatabaseError):
-                self._connection.execute("ROLLBACK")
 
 
 def _tell(results: list[_Result]) -> None:

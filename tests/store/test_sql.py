@@ -42,7 +42,7 @@ def test_a_table_is_strict_and_every_column_is_explained_and_never_null(table):
 
 
 PLANS = [
-    ("DUE", ("matrix", 1, 1), {"deliveries_open", "deliveries_leased"}),
+    ("DUE", ("matrix", 1, 1, "me"), {"deliveries_open", "deliveries_leased"}),
     ("WAITING", ("whatsapp", "news"), {"deliveries_open"}),
     ("WEDGES", (), {"deliveries_wedged"}),
     ("PENDING", ("",), {"deliveries_open", "deliveries_wedged"}),
