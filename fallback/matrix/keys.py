@@ -25,14 +25,12 @@ KEPT = "matrix.secrets"
 """Where the account's secrets are in the profile's (encrypted) store."""
 INVITERS = "matrix.inviters"
 """Where it is kept who invited us to which room."""
-MOST_ASKED = 5
-"""Times that our other devices are asked for the secrets after a verification."""
 _NUMBER = {sign: number for number, (sign, _) in enumerate(EMOJI)}
 _STAGES = {
     Stage.REQUESTED: VerificationStage.ASKED,
     Stage.READY: VerificationStage.WAITING,
     Stage.STARTED: VerificationStage.WAITING,
-    Stage.SHOWN: VerificationStage.COMPARE,
+    Stage.SHOWN: VerificationStage.WAITING,
     Stage.PROVEN: VerificationStage.WAITING,
     Stage.DONE: VerificationStage.DONE,
     Stage.CANCELLED: VerificationStage.CANCELLED,
@@ -53,7 +51,7 @@ class AccountKeys:
         self._backup: Backup | None = None
         self._loaded = False
         self._backed_up = -1
-        self._asked = 0
+        self._asked = False
         self._step = asyncio.Lock()
         self.verifier = Verifier(client, None)
         self.gossip = Gossip(client)
@@ -127,20 +125,15 @@ class AccountKeys:
             self._backed_up = known
 
     async def _take_gossip(self) -> None:
-        """Ask another device of ours for the secrets once it has verified us, and take what it sends."""
-        if self._keys is not None:
+        """Ask our other devices for the secrets once one has signed this one, and take what they send."""
+        chain = self._client.trust.chains.get(self._client.user_id)
+        if self._keys is not None or chain is None or self._client.device_id not in chain.owned:
             return
         if len(self.gossip.seeds()) < len(SECRETS):
-            verified = any(
-                flow.other == self._client.user_id and flow.stage is Stage.DONE
-                for flow in self.verifier.flows.values()
-            )
-            if verified and self._asked < MOST_ASKED:  # the other side may not have signed us yet
-                self._asked += 1
+            if not self._asked:
                 await self.gossip.ask()
+                self._asked = True
             return
-        await self._client.refresh_keys(self._client.user_id)
-        chain = self._client.trust.chains[self._client.user_id]
         keys = CrossSigningKeys.matching(self.gossip.seeds(), chain)
         backup = await self._open_backup(self.gossip.received.get(BACKUP_SECRET))
         await self._hold(SignedIn(keys, backup))
@@ -254,12 +247,17 @@ class AccountKeys:
     async def accept(self, verification: str) -> None:
         """Accept a request of theirs and begin."""
         flow = self._flow(verification)
+        if flow.ours or flow.stage is not Stage.REQUESTED:
+            raise PermanentError("the other side has to accept this one", "Wait for them, or begin a new one.")
         await self.verifier.accept(flow)
         await self.verifier.start(flow)
 
     async def confirm(self, verification: str) -> None:
         """Say that the emojis are the same, which signs the other side."""
-        await self.verifier.confirm(self._flow(verification))
+        flow = self._flow(verification)
+        if not flow.is_comparing:
+            raise PermanentError("there is nothing to compare in this verification", "Begin a new one.")
+        await self.verifier.confirm(flow)
 
     async def cancel(self, verification: str, *, mismatch: bool = False) -> None:
         """Stop."""
@@ -295,7 +293,7 @@ def _seen(flow: Flow) -> Verification:
     return Verification(
         id=flow.transaction,
         user=UserId(flow.other),
-        stage=_STAGES[flow.stage],
+        stage=VerificationStage.COMPARE if flow.is_comparing else _STAGES[flow.stage],
         device=flow.their_device,
         emoji=tuple(_NUMBER[sign] for sign, _ in flow.emoji),
         ours=flow.ours,

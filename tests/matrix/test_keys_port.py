@@ -1,46 +1,113 @@
-"""The contract of ``core.trust.Keys``, over every implementation."""
+"""The contract of ``core.trust.Keys``, over the one in memory and a device on the real Synapse."""
 
 import pytest
 
 from fallback.core.ids import UserId
 from fallback.core.trust import IdentityState, VerificationStage
 from fallback.errors import AuthError, ParseError, PermanentError
+from fallback.matrix.crypto.identity import MASTER, CrossSigningKeys, Identity
 from fallback.simulator.keys import MemoryAccounts, MemoryKeys
+from tests.live_synapse import side_at
+from tests.matrix.crypto.rooms import encrypted_room, say, settle
 
-LAILA, SARA = UserId("@laila:test"), UserId("@sara:test")
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("synapse")]
 
 
 class Memory:
-    """Two people, one of them with a second device, in memory."""
+    """Laila, who has two room keys, and Sara, in memory."""
 
     room = None
+    LAILA, SARA = UserId("@laila:test"), UserId("@sara:test")
 
     def __init__(self):
         self.accounts = MemoryAccounts()
-        self.laila = MemoryKeys(self.accounts, LAILA, "LAPTOP")
+        self.laila = MemoryKeys(self.accounts, self.LAILA, "LAPTOP")
         self.laila.room_keys = {"k1", "k2"}
-        self.sara = MemoryKeys(self.accounts, SARA, "PHONE")
+        self.sara = MemoryKeys(self.accounts, self.SARA, "PHONE")
 
     async def second(self):
         """Sign Laila in on one more device."""
-        return MemoryKeys(self.accounts, LAILA, "SECOND")
+        return MemoryKeys(self.accounts, self.LAILA, "SECOND")
 
     async def settle(self):
         """Let both sides hear of what was said."""
 
     async def reset(self):
         """Lose Sara's identity and make another one, which Laila hears of; returns its fingerprint."""
-        self.laila.known[SARA] = self.accounts.fingerprints[SARA]
-        return self.accounts.reset(SARA)
+        self.laila.known[self.SARA] = self.accounts.fingerprints[self.SARA]
+        return self.accounts.reset(self.SARA)
 
 
-@pytest.fixture(params=[Memory])
-async def world(request):
-    return request.param()
+class Synapse:
+    """The same two people, each a device on the homeserver, in an encrypted room."""
+
+    def __init__(self, live, folder):
+        self._live, self._folder = live, folder
+        self._sides, self._accounts = [], {}
+
+    async def prepare(self):
+        """Sign both in, and let Laila say something twice where nobody else hears it."""
+        for name in ("laila", "sara"):
+            self._accounts[name] = await self._live.account(name)
+        laila, sara = [await self._side(name) for name in ("laila", "sara")]
+        self.laila, self.sara = laila.keys, sara.keys
+        self.LAILA, self.SARA = laila.user, sara.user
+        await self.settle()
+        alone = await encrypted_room(laila.client)
+        for word in ("one", "two"):
+            laila.client.machine.outbound_group_sessions.clear()
+            await say(laila.client, alone, word)
+        self.room = await encrypted_room(laila.client, sara.user)
+        await sara.accept(self.room)
+        await self.settle()
+        return self
+
+    async def _side(self, name):
+        account = self._accounts[name]
+        token, device = await self._live.server.login(account.user, account.password)
+        folder = self._folder / str(len(self._sides))
+        side = side_at(self._live.url, account.user, device, token, folder=folder)
+        self._sides.append(side)
+        return side
+
+    async def second(self):
+        """Sign Laila in on one more device."""
+        side = await self._side("laila")
+        await self.settle()
+        return side.keys
+
+    async def settle(self):
+        """Sync all sides until nothing comes any more."""
+        await settle(*self._sides)
+
+    async def reset(self):
+        """Replace Sara's identity, as somebody with her password could; returns its fingerprint."""
+        await self.settle()
+        client, keys = self._sides[1].client, CrossSigningKeys()
+        await Identity(client.http, client.own).publish(
+            keys, self._accounts["sara"].password, replace=True
+        )
+        await self.settle()
+        return keys.public(MASTER)
+
+    async def close(self):
+        for side in self._sides:
+            await side.close()
+
+
+@pytest.fixture(params=["memory", "synapse"])
+async def world(request, tmp_path):
+    if request.param == "memory":
+        yield Memory()
+        return
+    made = await Synapse(request.getfixturevalue("live"), tmp_path).prepare()
+    yield made
+    await made.close()
 
 
 async def asked(world, asker, user):
-    """Ask, and give the request as the other side sees it."""
+    """Ask, and let the other side hear of it; gives the request's id."""
+    await world.settle()
     mine = await asker.verify(user, world.room)
     await world.settle()
     return mine.id
@@ -48,7 +115,7 @@ async def asked(world, asker, user):
 
 async def compared(world, one, other):
     """Bring two sides to where both see emojis; gives each one's id of it."""
-    await asked(world, one, SARA if other is world.sara else LAILA)
+    await asked(world, one, world.SARA if other is world.sara else world.LAILA)
     theirs = other.verifications()[0]
     assert (theirs.stage, theirs.ours) == (VerificationStage.ASKED, False)
     await other.accept(theirs.id)
@@ -131,7 +198,7 @@ async def test_a_verification_that_one_side_stops_is_stopped_on_both(world, mism
 
 
 async def test_an_own_request_is_not_ours_to_accept(world):
-    mine = await asked(world, world.laila, SARA)
+    mine = await asked(world, world.laila, world.SARA)
     with pytest.raises(PermanentError):
         await world.laila.accept(mine)
 
@@ -141,10 +208,10 @@ async def test_a_changed_identity_is_told_until_it_is_taken(world):
     await world.sara.begin()
     assert world.laila.changed() == {}
     fingerprint = await world.reset()
-    assert world.laila.changed() == {SARA: fingerprint}
+    assert world.laila.changed() == {world.SARA: fingerprint}
     with pytest.raises(PermanentError):
-        await world.laila.accept_identity(SARA, "an older one")
-    await world.laila.accept_identity(SARA, fingerprint)
+        await world.laila.accept_identity(world.SARA, "an older one")
+    await world.laila.accept_identity(world.SARA, fingerprint)
     assert world.laila.changed() == {}
 
 

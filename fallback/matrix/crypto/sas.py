@@ -88,6 +88,11 @@ class Flow:
         self._confirmed = False
         self._their_mac: Json = {}
 
+    @property
+    def is_comparing(self) -> bool:
+        """Tell whether the emojis wait for our answer."""
+        return self.stage is Stage.SHOWN and not self._confirmed
+
     # ── what we do ───────────────────────────────────────────────────────────────────────────────
 
     def ready(self) -> list[Message]:
@@ -116,7 +121,7 @@ class Flow:
 
     def confirm(self) -> list[Message]:
         """Say that the emojis are the same."""
-        if self.stage is not Stage.SHOWN or self._confirmed:
+        if not self.is_comparing:
             return []
         self._confirmed = True
         names = ",".join(sorted(self._keys))

@@ -34,3 +34,22 @@ async def event_of(client, room, event):
             for seen in found.timeline.events if found else ():
                 if seen.event_id == event:
                     return seen
+
+
+async def sync(side):
+    """Sync a side of the port once, without waiting for anything to come."""
+    batches = side.batches(side.client.next_batch)
+    batch = await anext(batches)
+    await batches.aclose()
+    return batch
+
+
+async def settle(*sides):
+    """Sync sides of the port in turn until nothing comes any more; gives all that came, by side."""
+    came, before, after = {side: [] for side in sides}, None, []
+    while before != after:
+        before = [side.client.next_batch for side in sides]
+        for side in sides:
+            came[side] += (await sync(side)).events
+        after = [side.client.next_batch for side in sides]
+    return came
