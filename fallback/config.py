@@ -90,6 +90,72 @@ class Homeserver(Section, frozen=True):
     server_name: str = "fallback.local"
 
 
+class Relay(Section, frozen=True):
+    """The daemon.
+
+    Args:
+        listen: address of its pages and metrics; empty for none, port 0 for any free one.
+        token_file: holds what a caller must show; needed on another address than loopback.
+        hosts: names of a proxy before it, beside those of loopback.
+        drain: seconds that it still delivers what is due when it stops.
+    """
+
+    listen: str = "127.0.0.1:8418"
+    token_file: str = ""
+    hosts: tuple[str, ...] = ()
+    drain: float = 10.0
+
+
+class Alerts(Section, frozen=True):
+    """Who is told outside Matrix that the team has moved, and how often.
+
+    Args:
+        link: public base URL of the relay's pages, for acknowledging links; empty for none.
+        quiet: hours without alerts, UTC, as ``22:00-06:30``.
+        step: seconds between two channels of one person.
+        per_hour: alerts that one person gets in an hour at most.
+        costs, budget: of one alert by its channel's kind, and what one outage may cost.
+        desktop, apprise: use the machine's own notifications, and all services that apprise knows.
+    """
+
+    link: str = ""
+    quiet: str = ""
+    step: float = 300.0
+    per_hour: int = 4
+    costs: dict[str, int] = msgspec.field(default_factory=dict)
+    budget: int = 0
+    desktop: bool = False
+    apprise: bool = False
+
+
+class Smtp(Section, frozen=True):
+    """Where alerts by e-mail are handed over; used where there is a host.
+
+    Args:
+        password_file: for its owner alone.
+    """
+
+    host: str = ""
+    port: int = 587
+    sender: str = ""
+    security: Literal["starttls", "tls", "plain"] = "starttls"
+    user: str = ""
+    password_file: str = ""
+
+
+class Ntfy(Section, frozen=True):
+    """The ntfy server of alerts; used where there is a URL."""
+
+    url: str = ""
+    token_file: str = ""
+
+
+class Webhook(Section, frozen=True):
+    """Alerts by signed webhooks; used where there is a file with the secret."""
+
+    secret_file: str = ""
+
+
 class Logging(Section, frozen=True):
     """What is logged; never message text, tokens, keys or phone numbers."""
 
@@ -105,6 +171,11 @@ class Config(Section, frozen=True):
     whatsapp: Whatsapp = Whatsapp()
     probing: Probing = Probing()
     homeserver: Homeserver = Homeserver()
+    relay: Relay = Relay()
+    alerts: Alerts = Alerts()
+    smtp: Smtp = Smtp()
+    ntfy: Ntfy = Ntfy()
+    webhook: Webhook = Webhook()
     logging: Logging = Logging()
 
 
@@ -160,6 +231,26 @@ def values(loaded: Loaded) -> list[tuple[str, Any, str]]:
         for table, keys in msgspec.to_builtins(loaded.config).items()
         for key, value in keys.items()
     ]
+
+
+def secret(path: str) -> str:
+    """Read a secret from the file that a key names; empty for no file.
+
+    Raises:
+        ConfigError: it can't be read, is empty, or others may read it.
+    """
+    if not path:
+        return ""
+    file = Path(path).expanduser()
+    try:
+        text, mode = file.read_text("utf-8").strip(), file.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the secret {file} can't be read", "Correct the path in fallback.toml.") from error
+    if mode & 0o077:
+        raise ConfigError(f"others may read the secret {file}", f"chmod 600 {file}")
+    if not text:
+        raise ConfigError(f"the secret {file} is empty", "Write it into the file.")
+    return text
 
 
 def _read(path: Path) -> dict[str, Any]:

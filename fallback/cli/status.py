@@ -1,6 +1,6 @@
 """``fallback status``: the profile at a glance."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,47 +16,57 @@ if TYPE_CHECKING:
 def command(profile: str, *, as_json: bool) -> None:
     """Show the profile's groups and what waits to be sent.
 
+    A relay that runs on the profile is asked; `fallback relay status` shows more of it.
+
     \b
     Examples:
       fallback status
       fallback --profile newsroom status --json
     """
+    import asyncio
+
     from fallback.paths import Profile
 
-    where = Profile(profile)
-    if not where.store_file.exists():
-        facts: dict[str, object] = {
-            "profile": profile,
-            "account": None,
-            "groups": [],
-            "waiting": 0,
-            "stuck": 0,
-        }
-    else:
-        import asyncio
-
-        facts = asyncio.run(_facts(where))
+    facts = asyncio.run(_facts(Profile(profile)))
     if as_json:
         emit_json(facts)
         return
     data(f"profile   {profile}")
     data(f"account   {facts['account'] or 'none yet'}")
     data(f"waiting   {facts['waiting']} to be sent, {facts['stuck']} stuck")
-    for group in facts["groups"]:  # type: ignore[attr-defined]
+    if facts["relay"]:
+        data("relay     runs")
+    for group in facts["groups"]:
         data(f"group     {group}")
 
 
-async def _facts(where: "Profile") -> dict[str, object]:
+async def _facts(where: "Profile") -> dict[str, Any]:
+    from fallback.relay.client import NoRelayError, ask
+
+    none: dict[str, Any] = {"profile": where.name, "account": None, "groups": [], "waiting": 0, "stuck": 0, "relay": False}
+    try:
+        told = await ask(where.data, "status")
+    except NoRelayError:
+        return none | (await _stored(where) if where.store_file.exists() else {})
+    return none | {
+        "account": told["account"],
+        "groups": [one["name"] for one in told["groups"]],
+        "waiting": told["waiting"] + told["stuck"],
+        "stuck": told["stuck"],
+        "relay": True,
+    }
+
+
+async def _stored(where: "Profile") -> dict[str, Any]:
     from fallback import compose
     from fallback.errors import AuthError
 
-    async with compose.open_store(where) as store:
+    async with compose.open_store(where, shared=True) as store:
         try:
             account: str | None = (await compose.account(store)).user
         except AuthError:
             account = None
         return {
-            "profile": where.name,
             "account": account,
             "groups": [one.name or one.id for one in await store.portals()],
             "waiting": await store.pending(),

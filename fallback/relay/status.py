@@ -1,7 +1,9 @@
 """How a relay stands at this moment: what the socket, the pages and the metrics show."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict
 
 from fallback import __version__
 from fallback.core.events import Frozen
@@ -30,7 +32,7 @@ class Status(Frozen, frozen=True):
         connector: its name.
         outage: since when (ms) one is going on; 0 for none.
         synced: when (ms) the homeserver answered last; 0 for never.
-        waiting: deliveries by target, stuck ones apart.
+        lanes: waiting deliveries by target, stuck ones apart.
         trouble: why the store can't be written; empty where it can.
     """
 
@@ -43,7 +45,7 @@ class Status(Frozen, frozen=True):
     outage: int
     synced: int
     synced_ago: float
-    waiting: dict[str, int]
+    lanes: dict[str, int]
     stuck: int
     groups: tuple[Group, ...]
     paused: bool = False
@@ -62,6 +64,17 @@ class Status(Frozen, frozen=True):
         if self.trouble:
             ills.append(self.trouble)
         return tuple(ills)
+
+    def told(self) -> dict[str, Any]:
+        """Give it as plain values, defaults too, with what follows from them."""
+        return {
+            **asdict(self),
+            "health": asdict(self.health),
+            "groups": [asdict(one) for one in self.groups],
+            "running": True,
+            "waiting": sum(self.lanes.values()),
+            "ills": self.ills,
+        }
 
     @property
     def ready(self) -> bool:
@@ -83,7 +96,7 @@ async def status(relay: "Relay") -> Status:
         outage=relay.switch.outage.since if relay.switch.outage else 0,
         synced=relay.synced,
         synced_ago=(relay.clock.now() - relay.synced) / 1000 if relay.synced else 0.0,
-        waiting={
+        lanes={
             target: await store.pending(target) - sum(one.target == target for one in stuck)
             for target in (MATRIX, there)
         },
