@@ -77,11 +77,14 @@ class Invitations:
         return decode(await self._facts.get(_KEY) or "[]", type=list[Invitation])
 
     async def invite(self, room: RoomId, user: UserId, *, now: int) -> Invitation:
-        """Invite somebody; one that is postponed or fails for now stays on the list.
+        """Invite somebody; one that is postponed or fails for now stays on the list, one that is fresh is left alone.
 
         Raises:
             IdentityChangedError, TransientError, RefusedError: as ``invite_with_history``.
         """
+        for one in await self.pending():
+            if (one.room, one.user) == (room, user) and await self._is_fresh(one, now):
+                return one
         wanted = Invitation(room, user)
         await self._keep(wanted)
         standing = await invite_with_history(self._client, room, user)
@@ -110,6 +113,11 @@ class Invitations:
                 await self._keep(seen)
                 changed.append(seen)
         return changed
+
+    async def _is_fresh(self, one: Invitation, now: int) -> bool:
+        if one.standing is not Standing.INVITED or now - one.at >= PATIENCE:
+            return False
+        return await _membership(self._client, one.room, one.user) == "invite"
 
     async def _look(self, one: Invitation, now: int) -> Invitation:
         if one.standing is Standing.INVITED:

@@ -76,6 +76,20 @@ async def test_a_room_that_becomes_encrypted_is_encrypted_from_then_on(sides):
     assert await texts(one, room) == ["secret", "secret"]
 
 
+async def test_an_open_invitation_is_left_alone_and_one_without_a_signed_device_waits(sides):
+    one, two = sides
+    await one.keys.begin()
+    room = await one.create_room(RoomSpec(name="locked", encrypted=True))
+    await one.send(room, MESSAGE, transaction=DeliveryId("t0"))
+    with pytest.raises(PermanentError, match="no device with signed keys"):
+        await one.invite(room, two.user)
+    await two.keys.begin()
+    await one.invite(room, two.user)
+    await one.invite(room, two.user)
+    kinds, _ = await kept(one, room)
+    assert kinds.count("m.room.member") == 2
+
+
 async def test_history_goes_sealed_into_an_encrypted_room(sides, live):
     one, _ = sides
     one.appservice = Appservice(one.http, live.as_token, live.server_name)
