@@ -62,7 +62,7 @@ class Pages:
 
     def application(self) -> web.Application:
         """Give the application with its routes."""
-        made = web.Application(middlewares=[web.middleware(self._guard)], client_max_size=4096)
+        made = web.Application(middlewares=[self._guard], client_max_size=4096)
         made.add_routes(
             [
                 web.get("/", self._status),
@@ -75,6 +75,7 @@ class Pages:
         )
         return made
 
+    @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             self._admit(request)

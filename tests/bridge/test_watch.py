@@ -149,3 +149,18 @@ async def test_what_a_person_says_is_obeyed_once_and_outlasts_a_restart():
     async with watching():
         await clock.advance(20)
     assert not any("Sara" in one.why for one in told[before:])
+
+
+async def test_other_probes_take_over_without_a_restart():
+    world = Watched()
+    before, after = (Scripted(name, 10, world.clock) for name in ("dns.sys", "dns.cf"))
+    watch = Watch([before], world.clock, world.tell, jitter=lambda: 0.5)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watch.run())
+        await world.pass_time(60)
+        await watch.use([after])
+        looked = len(before.times)
+        assert looked
+        await world.pass_time(60)
+        assert (len(before.times), len(after.times) > 3) == (looked, True)
+        task.cancel()
