@@ -7,6 +7,7 @@ the sender, and what a phone writes while the network is cut goes out late, in o
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +18,21 @@ from fallback.core.ports import Capabilities, ConnectorState
 from fallback.errors import PermanentError, TransientError
 
 NAME = "loopback"
+
+
+class Listener(Protocol):
+    """Whoever the network shows its events to.
+
+    Args:
+        echoes: its own too.
+    """
+
+    @property
+    def echoes(self) -> bool: ...  # noqa: D102 - its name says it
+
+    def offer(self, event: Canonical) -> None:
+        """Take one event."""
+        ...
 
 
 class LoopbackNetwork:
@@ -30,7 +46,7 @@ class LoopbackNetwork:
         self.groups: dict[ChatId, Group] = {}
         self.files: dict[str, bytes] = {}
         self.shown: list[Canonical] = []
-        self.connectors: list[LoopbackConnector] = []
+        self.connectors: list[Listener] = []
         self.waiting: deque[Canonical] = deque()
         self.is_cut = False
 
@@ -56,13 +72,13 @@ class LoopbackNetwork:
             event = self.waiting.popleft()
             self._show(replace(event, late=True))
 
-    def _show(self, event: Canonical, *, by: "LoopbackConnector | None" = None) -> None:
+    def _show(self, event: Canonical, *, by: Listener | None = None) -> None:
         self.shown.append(event)
         for connector in self.connectors:
             if connector is not by or connector.echoes:
                 connector.offer(event)
 
-    def take(self, event: Canonical, by: "LoopbackConnector") -> None:
+    def take(self, event: Canonical, by: Listener) -> None:
         """Take what a connector says; a second one with the same id changes nothing."""
         if event.chat not in self.groups:
             raise PermanentError("there is no such group on this network")
