@@ -11,6 +11,8 @@ LEASE = 9.0
 """Seconds without a renewal after which a relay is dead."""
 RENEW = 2.0
 """Seconds between two renewals; a dead relay's portals are taken over within both together."""
+SHARED_FACTS = frozenset({"alerts", "drills", "outage", "override"})
+"""Small facts of the team; all others, secrets among them, belong to one relay and stay on its machine."""
 
 
 class Share(Frozen, frozen=True):

@@ -27,7 +27,7 @@ class SqlShares:
                     db.run(sql.ABANDON, other)
                     db.run(sql.REMOVE_RELAY, other)
             db.run(sql.SAVE_RELAY, owner, moment + int(seconds * 1000))
-            alive = {owner, *(other for other, until in relays.items() if until >= time)}
+            alive = {owner, *(other for other, until in relays.items() if until >= moment)}
             portals = [PortalId(row[0]) for row in db.rows(sql.PORTAL_IDS)]
             take, give = moves(owner, portals, _shares(db), alive)
             for portal in take:

@@ -156,7 +156,7 @@ def search(join: str, match: str) -> str:
     return f"""
         {_SHOWN} words w {join} events e ON e."row" = w.rowid {_LATEST_DELIVERY}
         WHERE {match} AND w.rowid < $2 AND ($3 = '' OR e.portal = $3) ORDER BY w.rowid DESC LIMIT $4
-    """  # noqa: S608 - constants alone
+    """
 
 
 SAVE_IMPORTED = """

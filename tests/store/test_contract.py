@@ -71,6 +71,23 @@ class TestPortals:
         assert (await store.portals())[0] == changed
         assert len(await store.portals()) == 2
 
+    async def test_one_is_found_by_its_id_its_room_or_its_chat(self, store):
+        one = Portal(PortalId("a"), ChatId("group"), RoomId("!room"))
+        assert await store.portal(one.id) is None
+        await store.save_portal(one)
+        assert [await store.portal(name) for name in ("a", "!room", "group")] == [one] * 3
+        moved = Portal(PortalId("a"), ChatId("group"), RoomId("!other"))
+        await store.save_portal(moved)
+        assert await store.portal(RoomId("!room")) is None
+        assert await store.portal(RoomId("!other")) == moved
+
+    async def test_an_id_comes_before_a_room_and_a_room_before_a_chat(self, store):
+        first = Portal(PortalId("a"), ChatId("c"), RoomId("b"))
+        second = Portal(PortalId("b"), ChatId("x"), RoomId("c"))
+        for one in (first, second):
+            await store.save_portal(one)
+        assert [await store.portal(name) for name in ("a", "b", "c")] == [first, second, second]
+
 
 class TestRecord:
     async def test_gives_growing_rows_and_the_event_back(self, store):
@@ -455,6 +472,11 @@ class TestSearch:
         await store.record(NEWS, Edit(id="e", chat="group", target=SourceId("a"), text="second words"))
         await store.record(NEWS, Reaction(id="k", chat="group", target=SourceId("a"), key="words"))
         assert [one.event.id for one in await store.search("words")] == ["e", "a"]
+
+    async def test_words_without_end_are_kept_and_found(self, store):
+        await store.record(NEWS, said("a", "x" * 60_000 + " end"))
+        assert [one.event.id for one in await store.search("end")] == ["a"]
+        assert [one.event.id for one in await store.search("x" * 600)] == ["a"]
 
 
 class TestSmallFacts:

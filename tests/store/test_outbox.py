@@ -19,7 +19,9 @@ from hypothesis.stateful import (
 from fallback.core.events import Message
 from fallback.core.outbox import Delivery, Dropped, Retry, Sent, Wedge
 from fallback.store.memory import MemoryStore
+from fallback.store.postgres import PostgresStore
 from fallback.store.sqlite import SqliteStore
+from tests.store import postgres_server
 
 TARGET = "matrix"
 LEASE = 30.0
@@ -157,6 +159,17 @@ class OnDisk(Outbox):
     @staticmethod
     async def make(path):
         return await SqliteStore.open(path)
+
+
+class OnAServer(Outbox):
+    @staticmethod
+    async def make(_):
+        return await PostgresStore.open(postgres_server.running().fresh())
+
+
+@pytest.mark.usefixtures("database")
+def test_an_outbox_on_a_server_keeps_its_promises():
+    test_an_outbox_keeps_its_promises(OnAServer, 15)
 
 
 @pytest.mark.parametrize(("machine", "examples"), [(InMemory, 60), (OnDisk, 20)])
