@@ -8,7 +8,7 @@ import msgspec
 
 from fallback.core.ids import RoomId, UserId
 from fallback.core.trust import Facts, IdentityState, KeysState, OwnDevice, Verification, VerificationStage
-from fallback.errors import FallbackError, PermanentError
+from fallback.errors import AuthError, FallbackError, PermanentError
 from fallback.matrix.crypto.backup import Backup, BackupKey, open_backup
 from fallback.matrix.crypto.bundle import BundleInbox
 from fallback.matrix.crypto.client import SafeClient
@@ -125,26 +125,30 @@ class AccountKeys:
             self._backed_up = known
 
     async def _take_gossip(self) -> None:
-        """Ask our other devices for the secrets once one has signed this one, and take what they send."""
+        """Ask our other devices for what we lack once one has signed this one, and take what they send."""
         chain = self._client.trust.chains.get(self._client.user_id)
-        if self._keys is not None or chain is None or self._client.device_id not in chain.owned:
+        if self._backup is not None or chain is None or self._client.device_id not in chain.owned:
             return
-        if len(self.gossip.seeds()) < len(SECRETS):
-            if not self._asked:
-                await self.gossip.ask()
-                self._asked = True
-            return
-        keys = CrossSigningKeys.matching(self.gossip.seeds(), chain)
-        backup = await self._open_backup(self.gossip.received.get(BACKUP_SECRET))
-        await self._hold(SignedIn(keys, backup))
-        await self._restore()
+        if not self._asked:
+            await self.gossip.ask()
+            self._asked = True
+        seeds = self.gossip.seeds()
+        if self._keys is None and len(seeds) == len(SECRETS):
+            await self._hold(SignedIn(CrossSigningKeys.matching(seeds, chain), None))
+        secret = self.gossip.received.get(BACKUP_SECRET)
+        if self._keys is not None and secret is not None:
+            backup = await self._open_backup(secret)
+            if backup is not None:
+                await self._restore(backup)
+                await self._hold(SignedIn(self._keys, backup))
+            del self.gossip.received[BACKUP_SECRET]
 
     async def _open_backup(self, secret: bytes | None) -> Backup | None:
         if secret is None:
             return None
         try:
             return await open_backup(self._client.http, BackupKey(secret))
-        except FallbackError as error:
+        except (AuthError, PermanentError) as error:
             log.warning("no key backup: %s", error.message)
             return None
 
@@ -168,14 +172,10 @@ class AccountKeys:
         for user in list(self._client.trust.chains):
             self._client.classify(user)
 
-    async def _restore(self) -> int:
-        if self._backup is None:
-            return 0
-        restored = await self._backup.restore()
+    async def _restore(self, backup: Backup) -> int:
+        restored = await backup.restore()
         new = self._client.take(restored.keys)
-        self._client.crypto.save_backed_up(
-            [(key.room, key.session) for key in restored.keys], self._backup.version
-        )
+        self._client.crypto.save_backed_up([(key.room, key.session) for key in restored.keys], backup.version)
         return new
 
     # ── what a person asks for ───────────────────────────────────────────────────────────────────
@@ -207,8 +207,9 @@ class AccountKeys:
     async def recover(self, recovery: str) -> int:
         """Sign this device with a recovery key or passphrase and restore the backup."""
         await self.load()
-        await self._hold(await sign_in_with(self._client.http, self._client.own, recovery))
-        return await self._restore()
+        signed_in = await sign_in_with(self._client.http, self._client.own, recovery)
+        await self._hold(signed_in)
+        return await self._restore(signed_in.backup) if signed_in.backup else 0
 
     async def devices(self) -> list[OwnDevice]:
         """List the account's devices, this one first."""
@@ -248,7 +249,9 @@ class AccountKeys:
         """Accept a request of theirs and begin."""
         flow = self._flow(verification)
         if flow.ours or flow.stage is not Stage.REQUESTED:
-            raise PermanentError("the other side has to accept this one", "Wait for them, or begin a new one.")
+            raise PermanentError(
+                "the other side has to accept this one", "Wait for them, or begin a new one."
+            )
         await self.verifier.accept(flow)
         await self.verifier.start(flow)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from fallback.matrix.crypto.client import SafeClient
+from tests.live_synapse import side_at
+from tests.matrix.crypto.rooms import sync
 
 WITNESS = Path(__file__).parent / "witness"
 KEY = bytes(range(32))
@@ -42,6 +44,26 @@ async def devices(live, tmp_path):
     yield make
     for client in made:
         await client.close()
+
+
+@pytest.fixture
+async def sides(live, tmp_path):
+    """Make sides of the port; an account's further devices by its user and password."""
+    made = []
+
+    async def make(name="us", *, account=None):
+        account = account or await live.account(name)
+        token, device = await live.server.login(account.user, account.password)
+        folder = tmp_path / f"side{len(made)}"
+        side = side_at(live.url, account.user, device, token, folder=folder)
+        side.account = account
+        made.append(side)
+        await sync(side)
+        return side
+
+    yield make
+    for side in made:
+        await side.close()
 
 
 class Witness:

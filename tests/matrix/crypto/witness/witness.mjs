@@ -1,4 +1,5 @@
 // An independent Matrix client (matrix-js-sdk, Rust crypto): JSON commands on stdin, one answer a line on stdout.
+import { webcrypto } from "node:crypto";
 import { createInterface } from "node:readline";
 
 for (const level of ["log", "info", "debug", "trace", "warn", "error"]) console[level] = () => {};
@@ -40,6 +41,16 @@ async function looks(event) {
         reason: info?.shieldReason != null ? api.EventShieldReason[info.shieldReason] : null,
     };
 }
+
+const raw = (text) => Buffer.from(text, "base64");
+const unpadded = (bytes) => Buffer.from(bytes).toString("base64").replace(/=+$/, "");
+const sha256 = async (bytes) => unpadded(await webcrypto.subtle.digest("SHA-256", bytes));
+const counter = (iv) => ({ name: "AES-CTR", counter: iv, length: 64 });
+const find = async (room, event) => {
+    const here = () => client.getRoom(room)?.findEventById(event);
+    while (!here()) await once(client, "Room.timeline", (found) => found.getId() === event);
+    return here();
+};
 
 const commands = {
     async start({ url, user, device, token, strict }) {
@@ -104,9 +115,58 @@ const commands = {
     },
     // waits for an event and says what it looks like
     async read({ room, event }) {
-        const find = () => client.getRoom(room)?.findEventById(event);
-        while (!find()) await once(client, "Room.timeline", (found) => found.getId() === event);
-        return looks(find());
+        return looks(await find(room, event));
+    },
+    // waits for an event and gives all of it
+    async open({ room, event }) {
+        const found = await find(room, event);
+        const { shield, failure } = await looks(found);
+        return { shield, failure, type: found.getType(), content: found.getOriginalContent(), relation: found.getRelation() };
+    },
+    // waits until a message is edited
+    async edited({ room, event }) {
+        const found = await find(room, event);
+        if (!found.replacingEvent()) await once(found, "Event.replaced", () => true);
+        return { text: found.getContent().body };
+    },
+    // waits for one vote of a poll
+    async poll({ room, event }) {
+        await find(room, event);
+        const made = client.getRoom(room);
+        if (!made.polls.has(event)) await once(made, "Poll.New", (poll) => poll.pollId === event);
+        const poll = made.polls.get(event);
+        let votes = (await poll.getResponses()).getRelations();
+        while (!votes.length) votes = (await once(poll, "Poll.Responses", () => true))[0].getRelations();
+        const { question, answers } = poll.pollEvent;
+        return {
+            question: question.text,
+            answers: answers.map(({ id, text }) => [id, text]),
+            votes: votes.map((vote) => [vote.getSender(), vote.getContent()["org.matrix.msc3381.poll.response"].answers]),
+        };
+    },
+    // sends anything
+    async post({ room, type, content }) {
+        return { event: (await client.sendEvent(room, type, content)).event_id };
+    },
+    // encrypts and uploads a file, as the specification says; gives its "file"
+    async upload({ data }) {
+        const iv = new Uint8Array(16);
+        webcrypto.getRandomValues(iv.subarray(0, 8));
+        const key = await webcrypto.subtle.generateKey({ name: "AES-CTR", length: 256 }, true, ["encrypt", "decrypt"]);
+        const sealed = new Uint8Array(await webcrypto.subtle.encrypt(counter(iv), key, raw(data)));
+        const { content_uri: url } = await client.uploadContent(new Blob([sealed]), { includeFilename: false });
+        const hashes = { sha256: await sha256(sealed) };
+        return { v: "v2", url, key: await webcrypto.subtle.exportKey("jwk", key), iv: unpadded(iv), hashes };
+    },
+    // fetches and decrypts a file
+    async download({ file }) {
+        const address = client.mxcUrlToHttp(file.url, undefined, undefined, undefined, false, true, true);
+        const answer = await fetch(address, { headers: { Authorization: `Bearer ${client.getAccessToken()}` } });
+        const sealed = new Uint8Array(await answer.arrayBuffer());
+        if ((await sha256(sealed)) !== file.hashes.sha256) throw new Error("another file than was announced");
+        const key = await webcrypto.subtle.importKey("jwk", file.key, "AES-CTR", false, ["decrypt"]);
+        const plain = await webcrypto.subtle.decrypt(counter(raw(file.iv)), key, sealed);
+        return { data: Buffer.from(plain).toString("base64") };
     },
     // fetches an event of before we came
     async fetch({ room, event }) {
