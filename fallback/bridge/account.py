@@ -70,7 +70,7 @@ class AccountLoops:
         await self.told(portal)
 
     async def _settled(self, delivery: Delivery, outcome: Outcome) -> None:
-        portal = await self._portal(RoomId(delivery.event.chat))
+        portal = await self.store.portal(delivery.event.chat)
         if portal:
             await self.told(portal)
 
@@ -84,7 +84,7 @@ class AccountLoops:
                 await self.homeserver.accept(room)
         gaps = {room for room, _ in batch.limited}
         for room in batch.joined:
-            portal = await self._portal(room)
+            portal = await self.store.portal(room)
             if portal is None:
                 state = await self.homeserver.room_state(room)
                 portal = Portal(id=PortalId(room), chat=ChatId(room), room=room, name=state.name)
@@ -106,6 +106,3 @@ class AccountLoops:
 
     async def _quietly(self, portal: Portal, event: Canonical) -> None:
         """Tell once at the end instead."""
-
-    async def _portal(self, room: RoomId) -> Portal | None:
-        return next((one for one in await self.store.portals() if one.room == room), None)

@@ -25,7 +25,7 @@ async def from_network(
     """Record what a connector gives until it is closed; unknown chats are acknowledged and left."""
 
     async def keep(event: Canonical) -> None:
-        portal = await _portal(store, lambda one: one.chat == event.chat)
+        portal = await store.portal(event.chat)
         if portal and not await store.is_ours(portal.id, event.id, connector.name):
             await _record(store, portal, event, route, told)
 
@@ -75,7 +75,7 @@ async def from_room(
 
 async def take(store: Store, event: Canonical, route: Route, told: Told) -> None:
     """Record one event of a room, unless it is the echo of our own request."""
-    portal = await _portal(store, lambda one: str(one.room) == event.chat)
+    portal = await store.portal(event.chat)
     if portal is None or await _echo(store, portal.id, event):
         return
     await _record(store, portal, event, route, told)
@@ -94,7 +94,3 @@ async def _record(store: Store, portal: Portal, event: Canonical, route: Route, 
         return
     if await store.record(portal.id, event, deliveries):
         await told(portal, event)
-
-
-async def _portal(store: Store, match: Callable[[Portal], bool]) -> Portal | None:
-    return next((one for one in await store.portals() if match(one)), None)

@@ -235,6 +235,10 @@ class Store(ContactStore, Protocol):
         """List all portals, oldest first."""
         ...
 
+    async def portal(self, name: PortalId | RoomId | ChatId) -> Portal | None:
+        """Find a portal by its own id, its room or its chat."""
+        ...
+
     # events and the outbox
     async def record(
         self,
@@ -263,18 +267,14 @@ class Store(ContactStore, Protocol):
         """Translate an event's id to what ``target`` calls it; ``None`` where it never got there.
 
         A portal has two sides: ``matrix``, and the remote one for every other target.  ``source`` is the
-        event's id, an alias, or what a side called its delivery.  Found, its name over there is the remote
-        id of its delivery to that side (none before it is sent); without such a delivery, the event's own
-        id if it was born there.  An imported event's source gives its Matrix event.  An id that both sides
-        know is read as the other side's.
+        event's id, an alias, or what a side called its delivery.  Its name over there is the remote id of
+        its delivery to that side (none before it is sent), else the event's own id if it was born there.
+        An imported event's source gives its Matrix event.  An id that both know is read as the other side's.
         """
         ...
 
     async def is_ours(self, portal: PortalId, remote: SourceId, target: str) -> bool:
-        """Tell whether ``target``'s side got this id from one of our own deliveries (the echo rule).
-
-        A delivery's id is ours before it is sent: networks with fixed ids and homeservers (as transaction) echo it.
-        """
+        """Tell whether ``target``'s side has this id from a delivery of ours, sent or not yet (the echo rule)."""
         ...
 
     async def lease(
