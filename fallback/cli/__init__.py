@@ -8,6 +8,7 @@ import click
 from fallback import __version__
 
 COMMANDS = {
+    "archive": "Keep an export as a page to read and search.",
     "config": "Show the configuration and where each value came from.",
     "contacts": "Keep people's names, numbers and Matrix ids together.",
     "demo": "Run the main job on an embedded homeserver; no account needed.",
