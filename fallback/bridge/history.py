@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from fallback.core.events import Canonical, Edit, Identity, Message, Reaction, Redaction, Vote
 from fallback.core.ids import DeliveryId, EventId, SourceId, UserId
-from fallback.core.importing import Brought, ImportingHomeserver, Refused
+from fallback.core.importing import Brought, ImportingHomeserver, Refused, end_of
+from fallback.core.migration import is_poll
 from fallback.core.ports import Clock, Portal, Store
 from fallback.core.routing import MATRIX, delivery_id
-from fallback.errors import FallbackError, ParseError, PermanentError, TransientError
+from fallback.errors import FallbackError, InterruptedWorkError, ParseError, PermanentError, TransientError
 
 CHAIN = 200
 """Events a chain."""
@@ -36,6 +37,8 @@ class History:
     Args:
         imported: what is in the room; grows with each chain.
         say: told in words what a person should know meanwhile.
+        stored: told of each file that is done with.
+        stopping: asked before each chain whether somebody wants to stop.
 
     Attributes:
         refused: events that the homeserver did not take as they are, and why.
@@ -51,6 +54,8 @@ class History:
         *,
         clock: Clock,
         say: Callable[[str], None],
+        stored: Callable[[], None],
+        stopping: Callable[[], bool],
     ) -> None:
         self.refused: dict[SourceId, str] = {}
         self._portal = portal
@@ -61,15 +66,20 @@ class History:
         self._imported = imported
         self._clock = clock
         self._say = say
+        self._stored = stored
+        self._stopping = stopping
 
     async def bring(self, pending: Sequence[Canonical], media: Media) -> AsyncIterator[int]:
         """Bring events in, in order; gives how many are done whenever some are.
 
         Raises:
             TransientError, AuthError, HomeserverError, PermanentError: as ``Importer.put``; what was given is journaled.
+            InterruptedWorkError: somebody wants to stop; the chain in flight is in.
         """
         ready = await self._with_files(pending[:CHAIN], media)
         for start in range(CHAIN, len(pending) + CHAIN, CHAIN):
+            if self._stopping():
+                raise InterruptedWorkError("stopped", "Run the same command again: it goes on from here.")
             following = pending[start : start + CHAIN]
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -106,6 +116,7 @@ class History:
             except (ParseError, PermanentError) as error:
                 self.refused[event.id] = f"its file is left out: {error.message}"
                 stored = replace(file, source="")
+        self._stored()
         return replace(event, attachment=stored)
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────
@@ -114,6 +125,9 @@ class History:
         """Put events in as chains in which nothing points at its own chain."""
         chain: dict[SourceId, Brought] = {}
         for event in events:
+            if event.id in self._imported:
+                await self._end(chain, event)
+                continue
             if _target(event) in chain:
                 await self._put(chain)
             sender, key = self._ghost(event.sender), delivery_id(self._portal, event, MATRIX)
@@ -124,7 +138,18 @@ class History:
                 await self._send(pointed, sender, key)
             else:
                 chain[event.id] = one
+                await self._end(chain, event)
         await self._put(chain)
+
+    async def _end(self, chain: dict[SourceId, Brought], event: Canonical) -> None:
+        """End a poll with the next chain."""
+        if not is_poll(event):
+            return
+        await self._put(chain)
+        if made := self._imported.get(event.id):
+            end = end_of(event.id)
+            key = delivery_id(self._portal, replace(event, id=end), MATRIX)
+            chain[end] = self._importer.close(event, made, sender=self._ghost(event.sender), key=key)
 
     async def _put(self, chain: dict[SourceId, Brought]) -> None:
         """Put a chain in and journal it; it is empty afterwards."""

@@ -1,29 +1,27 @@
 """Carry a plan out: room, ghosts, history in order; a second run goes on where the first one stopped."""
 
+import hashlib
 import logging
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
 from fallback.bridge.history import History, Media
+from fallback.bridge.read_back import Progress, check
 from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Identity, Message
 from fallback.core.ids import EventId, SourceId, UserId
-from fallback.core.importing import ImportingHomeserver
-from fallback.core.migration import Plan, Verification, timeline, verify
-from fallback.core.ports import Clock, Portal, Seen, Store
+from fallback.core.importing import Furnishing, ImportingHomeserver
+from fallback.core.migration import Plan, pins, remaining, timeline
+from fallback.core.ports import Clock, Portal, Store
 from fallback.core.roster import ghost
+from fallback.core.verification import Verification
+from fallback.errors import InterruptedWorkError
 
 log = logging.getLogger(__name__)
 
-
-class Progress(Protocol):
-    """What a running migration tells: the step and how far it is."""
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        """Tell once."""
-        ...
+LEADS, SPEAKS = 100, 50
+"""Powers: of the group's admins, and of who may speak where only admins may."""
 
 
 def silent(step: str, done: int, total: int) -> None:
@@ -39,6 +37,7 @@ class Migration:
 
     Attributes:
         refused: events that the homeserver did not take as they are, and why.
+        stopping: set it, and the run ends when the chain in flight is in.
     """
 
     def __init__(
@@ -60,6 +59,7 @@ class Migration:
         self.clock = clock or SystemClock()
         self.say = say
         self.refused: dict[SourceId, str] = {}
+        self.stopping = False
         self._ghosts = {
             identity.key: one.ghost for one in reversed(plan.people) for identity in one.person.identities
         }
@@ -69,11 +69,11 @@ class Migration:
         return self._ghosts.get(identity.key) or ghost(identity, self.server_name)
 
     async def prepare(self) -> Portal:
-        """Make the room; harmless when it exists."""
-        room = await self.homeserver.create_room(self.plan.room)
+        """Make the room; harmless when it exists.  All may speak there until the history is in."""
+        room = await self.homeserver.create_room(replace(self.plan.room, announce_only=False))
         portal = Portal(id=self.plan.portal, chat=self.plan.chat, room=room, name=self.plan.room.name)
         known = {one.id: one for one in await self.store.portals()}
-        portal = replace(known.get(portal.id, portal), room=room)
+        portal = replace(known.get(portal.id, portal), room=room, name=portal.name)
         await self.store.save_portal(portal)
         return portal
 
@@ -84,63 +84,124 @@ class Migration:
         speak = {self.ghost(event.sender) for event in pending}
         wanted = dict.fromkeys([*speak, system, *(one.ghost for one in self.plan.people if one.member)])
         for done, user in enumerate(wanted, 1):
+            self._may_go_on()
             await self.homeserver.ensure_ghost(user, names.get(user, ""))
             await self.homeserver.join(portal.room, user)
             self.progress("people", done, len(wanted))
 
-    async def run(self, events: Iterable[Canonical], media: Media) -> Portal:
-        """Do all of it; raises what the homeserver raises, and can be run again at any time."""
+    async def run(
+        self, events: Iterable[Canonical], media: Media, *, picture: tuple[bytes, str] | None = None
+    ) -> Portal:
+        """Do all of it; raises what the homeserver raises, and can be run again at any time.
+
+        Args:
+            picture: the group's, with its mimetype.
+
+        Raises:
+            InterruptedWorkError: ``stopping`` was set; the same run goes on from there.
+        """
         portal = await self.prepare()
         chosen = timeline(events)
-        imported = await self._known(portal)
-        pending = [event for event in chosen if event.id not in imported]
+        imported, newest = await self._known(portal)
+        pending = remaining(chosen, imported, newest=newest)
         await self.gather(portal, pending)
-        history = History(
-            portal, self.homeserver, self.store, self.ghost, imported, clock=self.clock, say=self.say
-        )
-        done = len(chosen) - len(pending)
-        for number in range(done):
-            self.progress("messages", number + 1, len(chosen))
-        try:
-            async for count in history.bring(pending, media):
-                for _ in range(count):
-                    done += 1
-                    self.progress("messages", done, len(chosen))
-        finally:
-            self.refused = history.refused
+        await self._furnish(portal, pending, picture)
+        await self._bring(portal, chosen, pending, imported, media)
+        if pinned := [imported[pin] for pin in pins(chosen) if pin in imported]:
+            await self._furnish(portal, (), picture, pinned)
         await self._let_leave(portal)
         return portal
 
-    async def check(self, portal: Portal, events: Iterable[Canonical]) -> Verification:
-        """Read the room back and hold it against the export."""
-        expected = [
-            Seen(
-                source=event.id,
-                event=EventId(""),
-                sender=self.ghost(event.sender),
-                at=event.at,
-                text=plain(event),
-            )
-            for event in timeline(events)
-        ]
-        seen: list[Seen] = []
-        async for one in self.homeserver.brought(portal.room):
-            seen.append(one)
-            self.progress("check", len(seen), max(len(expected), len(seen)))
-        return verify(expected, seen)
+    async def _bring(
+        self,
+        portal: Portal,
+        chosen: Sequence[Canonical],
+        pending: Sequence[Canonical],
+        imported: dict[SourceId, EventId],
+        media: Media,
+    ) -> None:
+        """Bring the history in and tell how far it is."""
+        files = _Count(
+            self.progress,
+            "files",
+            sum(
+                isinstance(one, Message) and bool(one.attachment and one.attachment.source) for one in pending
+            ),
+        )
+        messages = _Count(self.progress, "messages", len(chosen))
+        history = History(
+            portal,
+            self.homeserver,
+            self.store,
+            self.ghost,
+            imported,
+            clock=self.clock,
+            say=self.say,
+            stored=files,
+            stopping=lambda: self.stopping,
+        )
+        messages(len(chosen) - len(pending))
+        try:
+            async for count in history.bring(pending, media):
+                messages(count)
+        finally:
+            self.refused = history.refused
 
-    async def _known(self, portal: Portal) -> dict[SourceId, EventId]:
-        """Tell what is in the room: the journal, and what was sent after its last write."""
+    async def check(
+        self, portal: Portal, events: Iterable[Canonical], *, media: Media | None = None, most: int = 0
+    ) -> Verification:
+        """Read the room back and hold it against the export; ``most`` files are compared too."""
+        return await check(
+            self.homeserver, portal, events, self.ghost, media=media, most=most, progress=self.progress
+        )
+
+    async def _known(self, portal: Portal) -> tuple[dict[SourceId, EventId], int]:
+        """Tell what is in the room: the journal, and what was sent after its last write; and the newest one's time."""
         imported = await self.store.imported(portal.id)
         tail: list[tuple[SourceId, EventId]] = []
+        newest = 0
         async for one in self.homeserver.brought(portal.room, newest_first=True):
+            newest = max(newest, one.at)
             if one.source in imported:
                 break
             tail.append((one.source, one.event))
         if tail:
             log.info("found %d events in the room that the journal did not know", len(tail))
             await self.store.save_imported(portal.id, tail)
-        return imported | dict(tail)
+        return imported | dict(tail), newest
+
+    async def _furnish(
+        self,
+        portal: Portal,
+        speakers: Iterable[Canonical],
+        picture: tuple[bytes, str] | None,
+        pinned: Sequence[EventId] = (),
+    ) -> None:
+        """Set the room as its people know the group."""
+        room, powers = self.plan.room, dict.fromkeys(self.plan.leaders, LEADS)
+        if room.announce_only:
+            heard = [ghost(Identity(), self.server_name), *(self.ghost(event.sender) for event in speakers)]
+            admins = [one.ghost for one in self.plan.people if one.person.admin]
+            powers |= dict.fromkeys([*heard, *admins], SPEAKS)
+        wanted = Furnishing(
+            name=room.name,
+            topic=room.topic,
+            picture=await self._picture(portal, *picture) if picture else "",
+            powers=powers,
+            announce_only=room.announce_only,
+            pinned=tuple(pinned),
+        )
+        for kept in await self.homeserver.furnish(portal.room, wanted):
+            self.say(f"{kept} stays as somebody has set it in the room")
+
+    async def _picture(self, portal: Portal, data: bytes, mimetype: str) -> str:
+        """Give the address of the group's picture, which is stored once."""
+        key, mark = f"picture:{portal.id}", hashlib.sha256(data).hexdigest()
+        before, _, address = (await self.store.get(key) or "").partition(" ")
+        if before != mark:
+            address = await self.homeserver.keep_picture(data, mimetype)
+            await self.store.put(key, f"{mark} {address}")
+        return address
 
     async def _let_leave(self, portal: Portal) -> None:
         """Let the ghosts of those leave who had left the group before the export."""
@@ -148,9 +209,21 @@ class Migration:
             if not one.member:
                 await self.homeserver.leave(portal.room, one.ghost)
 
+    def _may_go_on(self) -> None:
+        if self.stopping:
+            raise InterruptedWorkError("stopped", "Run the same command again: it goes on from here.")
 
-def plain(event: Canonical) -> str:
-    """Give the text of a plain message, as ``Homeserver.brought`` shows it."""
-    if not isinstance(event, Message) or event.deleted or event.attachment or event.location or event.poll:
-        return ""
-    return event.text
+
+class _Count:
+    """How far one step is."""
+
+    def __init__(self, progress: Progress, step: str, total: int) -> None:
+        self._progress = progress
+        self._step = step
+        self._total = total
+        self._done = 0
+
+    def __call__(self, more: int = 1) -> None:
+        for _ in range(more):
+            self._done += 1
+            self._progress(self._step, self._done, self._total)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from fallback.core.contact_files import Reading
     from fallback.core.events import Canonical
     from fallback.core.ids import UserId
-    from fallback.core.migration import Plan, Verification
+    from fallback.core.migration import Plan
     from fallback.core.ports import Homeserver, Portal, Store
+    from fallback.core.verification import Verification
     from fallback.paths import Profile
     from fallback.store.vault import Vault
 

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, tzinfo
 from typing import Any, assert_never
 
-from fallback.core.migration import Becomes, Plan, PlannedPerson, Verification
+from fallback.core.migration import Becomes, Plan, PlannedPerson
+from fallback.core.verification import Verification
 
 
 def describe(plan: Plan, zone: tzinfo = UTC) -> list[str]:
@@ -52,7 +53,10 @@ def result(check: Verification) -> str:
         "missing": check.missing,
         "twice": check.doubled,
         "out of order": check.misplaced,
-        "altered": check.altered,
+        "of another sender": check.senders,
+        "of another time": check.times,
+        "of another text": check.texts,
+        "with another file": check.files,
     }
     named = [f"{len(ids)} {word}" for word, ids in parts.items() if ids]
     return line + (f" ({', '.join(named)})" if named else "")

@@ -1,10 +1,10 @@
 """The seam for history: events that are said already, brought into a room in their order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from fallback.core.events import Canonical, Frozen
-from fallback.core.ids import DeliveryId, EventId, RoomId, UserId
+from fallback.core.events import Canonical, Frozen, Message
+from fallback.core.ids import DeliveryId, EventId, RoomId, SourceId, UserId
 from fallback.core.ports import Homeserver
 
 
@@ -30,11 +30,20 @@ class Refused(Frozen, frozen=True):
     reason: str
 
 
+def end_of(poll: SourceId) -> SourceId:
+    """Give the id of a poll's end, which no export tells."""
+    return SourceId(f"{poll}/end")
+
+
 class Importer(Protocol):
     """Brings history into rooms in the ghosts' names."""
 
     def convert(self, event: Canonical, *, sender: UserId, key: DeliveryId) -> Brought | None:
         """Write an event as it will be in the room; ``None`` for one that only ``Homeserver.send`` can say."""
+        ...
+
+    def close(self, poll: Message, target: EventId, *, sender: UserId, key: DeliveryId) -> Brought:
+        """Write the end of a poll that is in the room, with the votes that an export tells."""
         ...
 
     async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
@@ -52,8 +61,38 @@ class Importer(Protocol):
         ...
 
 
+class Furnishing(Frozen, frozen=True):
+    """What a group's room is set to, as its people know the group.
+
+    Args:
+        powers: who may do more than the others; somebody's that is set in the room already stays.
+        topic, picture: empty where nothing is known; the picture is the address of a file in clear.
+        announce_only: only those with power 50 may speak.
+        pinned: events, the newest last.
+    """
+
+    name: str
+    powers: Mapping[UserId, int]
+    topic: str = ""
+    picture: str = ""
+    announce_only: bool = False
+    pinned: tuple[EventId, ...] = ()
+
+
 class ImportingHomeserver(Homeserver, Protocol):
     """A homeserver that history can be brought into."""
+
+    async def furnish(self, room: RoomId, wanted: Furnishing) -> tuple[str, ...]:
+        """Set a room; what somebody else has set meanwhile stays, and is named in words.
+
+        Raises:
+            TransientError, PermanentError: as ``Homeserver.send``.
+        """
+        ...
+
+    async def keep_picture(self, data: bytes, mimetype: str) -> str:
+        """Store a room's picture, which is never encrypted; gives its address."""
+        ...
 
     def importer(self) -> Importer:
         """Give what brings it in, by the fastest way that there is."""

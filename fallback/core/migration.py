@@ -1,11 +1,12 @@
 """An export and what the homeserver has become a plan of idempotent steps; a person reads it before it runs."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
-from itertools import pairwise
-from typing import assert_never
+from typing import TypeGuard, assert_never
+
+from msgspec.structs import replace
 
 from fallback.core.events import (
     Canonical,
@@ -20,10 +21,12 @@ from fallback.core.events import (
     Reaction,
     Receipt,
     Redaction,
+    Setting,
     Vote,
 )
 from fallback.core.ids import ChatId, ContactId, PortalId, SourceId, UserId
-from fallback.core.ports import RoomSpec, Seen
+from fallback.core.importing import end_of
+from fallback.core.ports import RoomSpec
 from fallback.core.roster import Person, ghost, merge
 
 
@@ -80,6 +83,8 @@ class Plan(Frozen, frozen=True):
         first_at, last_at: ms, of the first and last of them.
         media_missing: files that the export names and does not hold.
         seconds: estimated duration.
+        known: of the events, in the room already.
+        late: of the others, those that come after newer ones.
     """
 
     portal: PortalId
@@ -95,6 +100,8 @@ class Plan(Frozen, frozen=True):
     last_at: int
     seconds: float
     warnings: tuple[str, ...] = ()
+    known: int = 0
+    late: int = 0
 
     @property
     def messages(self) -> int:
@@ -107,6 +114,12 @@ class Plan(Frozen, frozen=True):
         found = (one.account for one in self.people if one.becomes is Becomes.ACCOUNT)
         return tuple(dict.fromkeys(found))
 
+    @property
+    def leaders(self) -> tuple[UserId, ...]:
+        """Of the invited, those who are admins of the group."""
+        admins = {one.account for one in self.people if one.person.admin}
+        return tuple(user for user in self.invited if user in admins)
+
     def those(self, becomes: Becomes) -> list[PlannedPerson]:
         """List the people of one kind."""
         return [one for one in self.people if one.becomes is becomes]
@@ -116,6 +129,9 @@ RATE = 36.0
 """Events a second that one room takes one by one (measured on two cores); the estimate before a run has its own."""
 MEDIA_RATE = 200.0
 """Files a second."""
+
+MOST_PINS = 3
+"""Messages that WhatsApp pins at once."""
 
 
 def timeline(events: Iterable[Canonical]) -> list[Canonical]:
@@ -156,7 +172,7 @@ def plan(
         chat=group.chat,
         room=RoomSpec(
             name=group.name or "WhatsApp",
-            topic=group.description,
+            topic=_topic(group),
             alias=alias,
             announce_only=group.announce_only,
             encrypted=encrypted,
@@ -172,6 +188,59 @@ def plan(
         seconds=len(chosen) / rate + len(held) / MEDIA_RATE + len(people) * 0.1,
         warnings=tuple(warnings),
     )
+
+
+def remaining(events: Iterable[Canonical], there: Container[SourceId], *, newest: int = 0) -> list[Canonical]:
+    """List what of a timeline is not in the room; what comes after its place there is marked as late.
+
+    Args:
+        there: what is in the room, the ends of polls too.
+        newest: time (ms) of the newest event there, for an export that shares nothing with it.
+    """
+    chosen = list(events)
+    last = max((number for number, event in enumerate(chosen) if event.id in there), default=-1)
+    found: list[Canonical] = []
+    for number, event in enumerate(chosen):
+        if event.id not in there:
+            late = number < last or (last < 0 and event.at < newest)
+            found.append(replace(event, late=True) if late else event)
+        elif is_poll(event) and end_of(event.id) not in there:
+            found.append(event)
+    return found
+
+
+def as_later(plan: Plan, events: Iterable[Canonical], there: Container[SourceId]) -> Plan:
+    """Say in a plan what of it is done already; an export that shares nothing with what is there is doubted."""
+    chosen = timeline(events)
+    rest = [event for event in remaining(chosen, there) if event.id not in there]
+    known = len(chosen) - len(rest)
+    strange = () if known or not chosen else ("nothing of this export is in the room of that group yet",)
+    return replace(
+        plan,
+        known=known,
+        late=sum(event.late for event in rest),
+        seconds=plan.seconds * len(rest) / max(1, len(chosen)),
+        warnings=(*plan.warnings, *strange),
+    )
+
+
+def is_poll(event: Canonical) -> TypeGuard[Message]:
+    """Tell whether an event asks a question."""
+    return isinstance(event, Message) and event.poll is not None and not event.deleted
+
+
+def pins(events: Iterable[Canonical]) -> tuple[SourceId, ...]:
+    """List the messages that a group has pinned, where it tells which."""
+    changes = [event for event in events if isinstance(event, GroupChange) and event.setting is Setting.PIN]
+    return tuple(dict.fromkeys(SourceId(one.value) for one in changes if one.value))[-MOST_PINS:]
+
+
+def _topic(group: Group) -> str:
+    """Give a group's description and, where messages disappear in WhatsApp, that they stay here."""
+    days, hours = divmod(group.disappearing // 3600, 24)
+    after, after_ar = (f"{days} d", f"{days} يوم") if days else (f"{hours} h", f"{hours} ساعة")
+    told = f"In WhatsApp messages disappear after {after}; here they stay. تختفي الرسائل في واتساب بعد {after_ar}، وتبقى هنا."
+    return "\n".join(filter(None, (group.description, told if group.disappearing else "")))
 
 
 def kind_of(event: Canonical) -> str:
@@ -202,54 +271,4 @@ def _planned(
         reason=reason,
         speaks=sum(speakers.get(identity.key, 0) for identity in person.identities),
         member=any(identity.key in here for identity in person.identities),
-    )
-
-
-class Verification(Frozen, frozen=True):
-    """The room read back and held against the export.
-
-    Args:
-        expected: events that the export asks for.
-        found: of them, in the room.
-        missing, doubled, misplaced, altered: source ids of the differences.
-    """
-
-    expected: int
-    found: int
-    missing: tuple[SourceId, ...] = ()
-    doubled: tuple[SourceId, ...] = ()
-    misplaced: tuple[SourceId, ...] = ()
-    altered: tuple[SourceId, ...] = ()
-
-    @property
-    def differences(self) -> int:
-        """How many; 0 is what a migration must end with."""
-        return len(self.missing) + len(self.doubled) + len(self.misplaced) + len(self.altered)
-
-
-def verify(expected: Iterable[Seen], room: Iterable[Seen]) -> Verification:
-    """Compare what should be in the room with what is: count, order, senders, times, text."""
-    wanted = list(expected)
-    by_source = {one.source: one for one in wanted}
-    found = [one for one in room if one.source in by_source]
-    counts = Counter(one.source for one in found)
-    first: dict[SourceId, Seen] = {}
-    for one in found:
-        first.setdefault(one.source, one)
-    place = {one.source: n for n, one in enumerate(wanted)}
-    order = [place[source] for source in first]
-    misplaced = [wanted[b].source for a, b in pairwise(order) if b < a]
-    altered = [
-        source
-        for source, one in first.items()
-        if (one.sender, one.at, one.text)
-        != (by_source[source].sender, by_source[source].at, by_source[source].text)
-    ]
-    return Verification(
-        expected=len(wanted),
-        found=len(first),
-        missing=tuple(source for source in by_source if source not in first),
-        doubled=tuple(source for source, count in counts.items() if count > 1),
-        misplaced=tuple(misplaced),
-        altered=tuple(altered),
     )

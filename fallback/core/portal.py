@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from fallback.core.events import Canonical, Frozen, Identity
+from fallback.core.events import Attachment, Canonical, Frozen, Identity
 from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
 
 
@@ -92,7 +92,9 @@ class Seen(Frozen, frozen=True):
 
     Args:
         source: its id on the network where it was first said.
-        text: of a plain message; empty for all else.
+        text: of a message, a caption or a system line; empty for all else.
+        late: it was brought after newer ones.
+        file: what is attached, as ``Homeserver.download`` takes it.
     """
 
     source: SourceId
@@ -100,6 +102,8 @@ class Seen(Frozen, frozen=True):
     sender: UserId
     at: int
     text: str
+    late: bool = False
+    file: Attachment | None = None
 
 
 class Portal(Frozen, frozen=True):

@@ -9,11 +9,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from fallback import compose
-from fallback.bridge.migrate import Migration, Progress
+from fallback.bridge.migrate import Migration
+from fallback.bridge.read_back import Progress
 from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Group, Identity
-from fallback.core.migration import Plan, Verification
+from fallback.core.migration import Plan
 from fallback.core.ports import Portal, Store
+from fallback.core.verification import Verification
 from fallback.errors import UsageError
 from fallback.homeserver.managed import ManagedHomeserver
 from fallback.matrix.client import NioHomeserver

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from fallback.core.events import Canonical, Reaction, Redaction
+from fallback.core.events import Canonical, Message, Reaction, Redaction
 from fallback.core.ids import DeliveryId, EventId, RoomId, UserId
 from fallback.core.importing import Brought, Refused
 from fallback.errors import HomeserverError, TransientError
 from fallback.matrix.appservice import Appservice
-from fallback.matrix.convert import to_content
+from fallback.matrix.convert import poll_end, to_content
 from fallback.matrix.http import Answer, RefusedError, accepted
 from fallback.text import sanitise_name
 
@@ -66,6 +66,11 @@ class ChainImporter:
             return None
         kind, content = to_content(event)
         return Brought(kind, content, sender, event.at, key)
+
+    def close(self, poll: Message, target: EventId, *, sender: UserId, key: DeliveryId) -> Brought:
+        """Write the end of a poll that is in the room, with the votes that an export tells."""
+        kind, content = poll_end(poll, target)
+        return Brought(kind, content, sender, poll.at, key)
 
     async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
         """Bring the first events of the batch in."""

@@ -11,12 +11,14 @@ import msgspec
 from msgspec.structs import replace
 from nio import RoomSendError
 
-from fallback.core.events import Attachment, Canonical, Reaction, Redaction
+from fallback.core.events import Attachment, Canonical, Message, Reaction, Redaction
 from fallback.core.ids import DeliveryId, EventId, RoomId, SourceId, UserId
+from fallback.core.importing import Furnishing
 from fallback.core.pictures import measured
 from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
 from fallback.core.roster import is_ghost
 from fallback.core.trust import Facts
+from fallback.core.verification import words
 from fallback.errors import PermanentError, TransientError
 from fallback.matrix.appservice import Appservice
 from fallback.matrix.attachments import open_file, seal_file
@@ -27,7 +29,7 @@ from fallback.matrix.history import HistorySession, SealingImporter
 from fallback.matrix.http import refusal
 from fallback.matrix.invitations import Invitations, Standing
 from fallback.matrix.keys import AccountKeys
-from fallback.matrix.read import said
+from fallback.matrix.read import from_event, said
 from fallback.matrix.rooms import Rooms, room_path
 from fallback.matrix.sync import names_in, read_late, read_raw, read_sync, source_of
 
@@ -110,6 +112,14 @@ class NioHomeserver:
     async def create_room(self, spec: RoomSpec) -> RoomId:
         """Create the room, or find it by its alias."""
         return await self.rooms.create(spec)
+
+    async def furnish(self, room: RoomId, wanted: Furnishing) -> tuple[str, ...]:
+        """Set what a room should be; names what stays because somebody else has set it."""
+        return await self.rooms.furnish(room, wanted)
+
+    async def keep_picture(self, data: bytes, mimetype: str) -> str:
+        """Store a room's picture in clear, as its state is."""
+        return await self.http.upload(data, mimetype=mimetype, filename="")
 
     async def room_state(self, room: RoomId) -> RoomState:
         """Describe a room as it is now."""
@@ -292,13 +302,15 @@ class NioHomeserver:
             content = raw.get("content") or {}
             source = content.get(SOURCE)
             if is_ghost(str(raw.get("sender", ""))) and isinstance(source, dict) and source.get("id"):
-                plain = raw["type"] == "m.room.message" and content.get("msgtype") == "m.text"
+                read = None if source.get("left_out") else from_event(raw, room, {})
                 yield Seen(
                     source=SourceId(str(source["id"])),
                     event=EventId(str(raw["event_id"])),
                     sender=UserId(str(raw["sender"])),
                     at=int(raw["origin_server_ts"]),
-                    text=said(content) if plain else "",
+                    text=said(content) if read is not None and words(read) else "",
+                    late=source.get("late") is True,
+                    file=read.attachment if isinstance(read, Message) else None,
                 )
 
     async def _pages(self, room: RoomId, *, newest_first: bool) -> AsyncIterator[Mapping[str, Any]]:

@@ -27,6 +27,7 @@ from fallback.core.events import (
     Redaction,
     Vote,
 )
+from fallback.core.importing import end_of
 from fallback.core.markup import to_html
 from fallback.errors import PermanentError
 from fallback.text import sanitise_name
@@ -97,11 +98,19 @@ def option_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def poll_end(poll: Poll, target: str) -> tuple[str, Content]:
-    """Close a poll that was brought, with its results in words: nobody knows whose the votes were."""
-    text = f"{poll.question}\n{results(poll)}"
+def poll_end(event: Message, target: str) -> tuple[str, Content]:
+    """Close a poll that was brought, with its results in words: nobody knows whose the votes were.
+
+    Raises:
+        PermanentError: it is no poll.
+    """
+    if event.poll is None:
+        raise PermanentError("only a poll can be closed")
+    text = f"{event.poll.question}\n{results(event.poll)}"
     relation = {"rel_type": "m.reference", "event_id": target}
-    return POLL_END, {POLL_END: {}, "body": text, _TEXT: text, "m.relates_to": relation, "m.mentions": {}}
+    source = _source(event) | {"id": end_of(event.id)}
+    body = {"body": text, _TEXT: text, "m.relates_to": relation, "m.mentions": {}, SOURCE: source}
+    return POLL_END, {POLL_END: {}, **body}
 
 
 def results(poll: Poll) -> str:
@@ -112,7 +121,12 @@ def results(poll: Poll) -> str:
 def _source(event: Canonical) -> Content:
     source: Content = {"id": event.id, "network": event.origin.value, "at": event.at}
     if isinstance(event, Message):
-        flags = {"edited": event.edited, "deleted": event.deleted, "forwarded": event.forwarded}
+        flags = {
+            "edited": event.edited,
+            "deleted": event.deleted,
+            "forwarded": event.forwarded,
+            "left_out": event.attachment is not None and not event.attachment.source,
+        }
         source |= {name: True for name, value in flags.items() if value}
     return source | ({"late": True} if event.late else {})
 

@@ -12,7 +12,7 @@ import vodozemac
 from msgspec.json import decode, encode
 from nio.crypto import InboundGroupSession
 
-from fallback.core.events import Canonical, Frozen
+from fallback.core.events import Canonical, Frozen, Message
 from fallback.core.ids import DeliveryId, EventId, RoomId, UserId
 from fallback.core.importing import Brought, Importer, Refused
 from fallback.core.trust import Facts
@@ -123,6 +123,10 @@ class SealingImporter:
     def convert(self, event: Canonical, *, sender: UserId, key: DeliveryId) -> Brought | None:
         """Write an event in clear; it is sealed on its way."""
         return self._importer.convert(event, sender=sender, key=key)
+
+    def close(self, poll: Message, target: EventId, *, sender: UserId, key: DeliveryId) -> Brought:
+        """Write a poll's end in clear; it is sealed on its way."""
+        return self._importer.close(poll, target, sender=sender, key=key)
 
     async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
         """Bring events in, sealed where the room is encrypted; what is put again goes under new indices."""

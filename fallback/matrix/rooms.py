@@ -6,10 +6,14 @@ from urllib.parse import quote
 
 from fallback.core.events import Identity
 from fallback.core.ids import EventId, RoomId, UserId
+from fallback.core.importing import Furnishing
 from fallback.core.ports import RoomSpec, RoomState
 from fallback.errors import PermanentError
 from fallback.matrix.http import MatrixHttp
 from fallback.text import sanitise, sanitise_name
+
+ANNOUNCES = "dev.fallback.announce_only"
+"""Our key in a room's power levels: what we last said of who may speak; whatever else stands there is somebody's own."""
 
 
 class Rooms:
@@ -32,7 +36,8 @@ class Rooms:
             "room_version": spec.version,
             "invite": list(spec.invite),
             "initial_state": [
-                {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}}
+                {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
+                {"type": "m.room.join_rules", "content": {"join_rule": "invite"}},
             ],
             "power_level_content_override": self._power(spec),
         }
@@ -49,8 +54,13 @@ class Rooms:
         users: dict[str, int] = dict.fromkeys(map(str, spec.admins), 100)
         if spec.version != "12":  # since 12 a creator has more than any number and must not be listed
             users[self.user] = 100
-        speak = 50 if spec.announce_only else 0
-        return {"users": users, "events_default": speak, "invite": 50, "notifications": {"room": 50}}
+        return {
+            "users": users,
+            "events_default": _speech(announces=spec.announce_only),
+            ANNOUNCES: spec.announce_only,
+            "invite": 50,
+            "notifications": {"room": 50},
+        }
 
     async def _by_alias(self, alias: str) -> RoomId | None:
         server = self.user.partition(":")[2]
@@ -89,6 +99,51 @@ class Rooms:
             admins=_admins(single),
         )
 
+    async def furnish(self, room: RoomId, wanted: Furnishing) -> tuple[str, ...]:
+        """Set what a room should be; names what stays because somebody else has set it."""
+        events = await self.http.json("GET", f"{room_path(room)}/state")
+        there = {event["type"]: event for event in events if event.get("state_key") == ""}
+        parts = (
+            ("m.room.name", "name", wanted.name, "the name"),
+            ("m.room.topic", "topic", wanted.topic, "the topic"),
+            ("m.room.avatar", "url", wanted.picture, "the picture"),
+            ("m.room.pinned_events", "pinned", list(wanted.pinned), "what is pinned"),
+        )
+        stays = []
+        for kind, key, value, called in parts:
+            event = there.get(kind, {"content": {}, "sender": self.user})
+            if not value or event["content"].get(key) == value:
+                continue
+            if event["sender"] == self.user:
+                await self._set(room, kind, {key: value})
+            else:
+                stays.append(called)
+        return (*stays, *await self._empower(room, wanted, there))
+
+    async def _empower(
+        self, room: RoomId, wanted: Furnishing, there: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[str, ...]:
+        """Give powers to those who have none that were set, and say who may speak."""
+        content = dict(there["m.room.power_levels"]["content"])
+        users = dict(content.get("users", {}))
+        above = {self.user, *_creators(there["m.room.create"])}
+        users |= {one: power for one, power in wanted.powers.items() if one not in users and one not in above}
+        changed = content | {"users": users}
+        announces = content.get(ANNOUNCES, False)
+        ours = content.get("events_default", 0) == _speech(announces=announces)
+        stays = ("who may speak",) if announces != wanted.announce_only and not ours else ()
+        if ours:
+            changed |= {
+                "events_default": _speech(announces=wanted.announce_only),
+                ANNOUNCES: wanted.announce_only,
+            }
+        if changed != content | {ANNOUNCES: announces}:
+            await self._set(room, "m.room.power_levels", changed)
+        return stays
+
+    async def _set(self, room: RoomId, kind: str, content: Mapping[str, Any]) -> None:
+        await self.http.json("PUT", f"{room_path(room)}/state/{kind}/", body=content)
+
     async def is_encrypted(self, room: RoomId) -> bool:
         """Ask the homeserver whether a room is encrypted."""
         return await self._or_none(f"{room_path(room)}/state/m.room.encryption") is not None
@@ -115,10 +170,23 @@ def room_path(room: str) -> str:
 
 def _admins(state: Mapping[str, Mapping[str, Any]]) -> tuple[UserId, ...]:
     """Name who has power 50: by the power levels, and since version 12 the creators above them."""
-    create, levels = state.get("m.room.create", {}), state.get("m.room.power_levels", {})
+    levels = state.get("m.room.power_levels", {})
     named = [
         user for user, power in levels.get("users", {}).items() if isinstance(power, int) and power >= 50
     ]
-    creators = [create.get("sender"), *create.get("additional_creators", ())]
-    above = creators if str(create.get("room_version", "1")) == "12" else ()
+    create = state.get("m.room.create", {})
+    above = _creators({"content": create, "sender": create.get("sender", "")})
     return tuple(dict.fromkeys(UserId(str(user)) for user in (*named, *above) if user))
+
+
+def _creators(create: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name who is above all powers, as creators are since version 12."""
+    content = create["content"]
+    if str(content.get("room_version", "1")) != "12":
+        return ()
+    return (str(create["sender"]), *map(str, content.get("additional_creators", ())))
+
+
+def _speech(*, announces: bool) -> int:
+    """Give the power that one needs to speak."""
+    return 50 if announces else 0

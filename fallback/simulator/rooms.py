@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from fallback.core.events import Attachment, Canonical, Identity, Message, Origin, Reaction, Redaction
+from fallback.core.events import Attachment, Canonical, Identity, Message, Notice, Origin, Reaction, Redaction
 from fallback.core.ids import ChatId, DeliveryId, EventId, RoomId, SourceId, UserId
-from fallback.core.importing import Brought, Refused
+from fallback.core.importing import Brought, Furnishing, Refused, end_of
 from fallback.core.pictures import measured
 from fallback.core.ports import RoomSpec, RoomState, Seen, SyncBatch
 from fallback.core.trust import Keys
+from fallback.core.verification import words
 from fallback.errors import PermanentError, TransientError
-from fallback.matrix.convert import to_content
+from fallback.matrix.convert import poll_end, to_content
 
 
 class Room(msgspec.Struct):
@@ -25,6 +26,7 @@ class Room(msgspec.Struct):
     timeline: list[tuple[UserId, EventId, Canonical]] = []
     admins: tuple[UserId, ...] = ()
     invited: dict[UserId, UserId] = {}
+    furnishing: Furnishing | None = None
 
 
 class MemoryServer:
@@ -135,6 +137,25 @@ class MemoryHomeserver:
             self.server.aliases[spec.alias] = room
         return room
 
+    async def furnish(self, room: RoomId, wanted: Furnishing) -> tuple[str, ...]:
+        """Set what a room should be."""
+        self.server.reach()
+        there = self._room(room)
+        there.spec = replace(
+            there.spec,
+            name=wanted.name,
+            topic=wanted.topic or there.spec.topic,
+            announce_only=wanted.announce_only,
+        )
+        there.admins = tuple(dict.fromkeys((*there.admins, *wanted.powers)))
+        there.furnishing = wanted
+        return ()
+
+    async def keep_picture(self, data: bytes, mimetype: str) -> str:
+        """Store a room's picture."""
+        self.server.reach()
+        return self._stored(data)
+
     async def room_state(self, room: RoomId) -> RoomState:
         """Describe a room."""
         self.server.reach()
@@ -217,9 +238,12 @@ class MemoryHomeserver:
     ) -> Attachment:
         """Store a file."""
         self.server.reach()
+        return replace(measured(file, data), source=self._stored(data), size=len(data))
+
+    def _stored(self, data: bytes) -> str:
         source = f"mxc://{self.server.name}/{len(self.server.files)}"
         self.server.files[source] = data
-        return replace(measured(file, data), source=source, size=len(data))
+        return source
 
     async def download(self, file: Attachment) -> bytes:
         """Fetch a file."""
@@ -241,11 +265,8 @@ class MemoryHomeserver:
         entries = self._room(room).timeline
         for sender, event_id, event in reversed(entries) if newest_first else list(entries):
             if event.origin is not Origin.MATRIX:
-                plain = isinstance(event, Message) and not (
-                    event.deleted or event.attachment or event.location or event.poll
-                )
-                text = event.text if plain and isinstance(event, Message) else ""
-                yield Seen(source=event.id, event=event_id, sender=sender, at=event.at, text=text)
+                file = event.attachment if isinstance(event, Message) and not event.deleted else None
+                yield Seen(event.id, event_id, sender, event.at, words(event), late=event.late, file=file)
 
     def _room(self, room: RoomId) -> Room:
         if room not in self.server.rooms:
@@ -270,6 +291,19 @@ class MemoryImporter:
         kind, content = to_content(event)
         self._events[key] = event
         return Brought(kind, content, sender, event.at, key)
+
+    def close(self, poll: Message, target: EventId, *, sender: UserId, key: DeliveryId) -> Brought:
+        """Write a poll's end, which this server keeps as a notice."""
+        kind, content = poll_end(poll, target)
+        self._events[key] = Notice(
+            id=end_of(poll.id),
+            chat=poll.chat,
+            at=poll.at,
+            origin=poll.origin,
+            text=content["body"],
+            topic="poll",
+        )
+        return Brought(kind, content, sender, poll.at, key)
 
     async def put(self, room: RoomId, batch: Sequence[Brought]) -> list[EventId | Refused]:
         """Append events one by one: a server that goes down half-way keeps the first of them."""

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 from fallback.cli.plan import describe, result
 from fallback.core.events import Group, Identity, Message, Origin
 from fallback.core.ids import ChatId, SourceId
-from fallback.core.migration import Verification, plan
+from fallback.core.migration import plan
+from fallback.core.verification import Verification
 
 SARA = Identity(name="Sara", phone="+9647700000000")
 

@@ -15,7 +15,8 @@ from fallback.core.events import (
     Origin,
 )
 from fallback.core.ids import ChatId, EventId, SourceId, UserId
-from fallback.core.migration import plan, verify
+from fallback.core.migration import plan
+from fallback.core.verification import verify
 from fallback.core.ports import Seen
 
 SARA, OMAR = Identity(name="Sara", phone="+1"), Identity(name="Omar")

@@ -251,7 +251,7 @@ def test_a_poll_tells_the_votes_that_nobody_can_cast_again():
     _, content = to_content(message(poll=poll))
     assert "WhatsApp: اليوم 2 · غداً 0" in content["body"]
     assert content["body"].splitlines()[1] in content[POLL_START]["question"]["org.matrix.msc1767.text"]
-    kind, content = poll_end(poll, "$poll")
+    kind, content = poll_end(message(poll=poll), "$poll")
     assert kind == POLL_END
     assert content["m.relates_to"] == {"rel_type": "m.reference", "event_id": "$poll"}
     assert content["body"] == "متى؟\nWhatsApp: اليوم 2 · غداً 0"
