@@ -1,6 +1,8 @@
 """The Connector port's contract; a new connector joins ``NETWORKS``."""
 
 import contextlib
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from fallback.errors import PermanentError, TransientError
 from fallback.networks.loopback import LoopbackConnector, LoopbackNetwork
 from tests.networks.whatsapp.cloud_world import CHAT as CLOUD_CHAT
 from tests.networks.whatsapp.cloud_world import cloud_world
+from tests.networks.whatsapp.dropped_world import dropped_world
 
 
 class Loopback:
@@ -65,6 +68,25 @@ class Cloud(Loopback):
         await self.connector.look()
 
 
+class Dropped:
+    """Exports of a phone, dropped into a folder."""
+
+    def __init__(self, world):
+        self.world, self.connector, self.chat = world, world.connector, world.chat
+
+    def phone_says(self, number):
+        self.world.says(f"15/03/2024, 09:0{number} - Sara: m{number}")
+        self.world.drop()
+
+    def file(self, data):
+        (self.world.folder / "IMG-1.jpg").write_bytes(data)
+        self.world.drop()
+        return "chat.txt/IMG-1.jpg"
+
+    async def learns(self):
+        await self.world.record(1)
+
+
 @contextlib.asynccontextmanager
 async def loopback():
     network = Loopback()
@@ -79,11 +101,25 @@ async def cloud():
         yield Cloud(world)
 
 
-NETWORKS = [loopback, cloud]
+@contextlib.asynccontextmanager
+async def dropped():
+    with tempfile.TemporaryDirectory() as folder:
+        async with dropped_world(Path(folder)) as world:
+            yield Dropped(world)
+
+
+NETWORKS = [loopback, cloud, dropped]
+SENDING = [loopback, cloud]
+"""Those that are no way in only."""
 
 
 @pytest.fixture(params=NETWORKS, ids=lambda made: made.__name__)
 def opened(request):
+    return request.param
+
+
+@pytest.fixture(params=SENDING, ids=lambda made: made.__name__)
+def sending(request):
     return request.param
 
 
@@ -101,20 +137,20 @@ async def test_what_is_not_acknowledged_comes_again(opened):
         second = await anext(events)
         await events.aclose()
         again = network.connector.events()
-        assert (await anext(again)).event.id == second.event.id == "W2"
+        assert (await anext(again)).event.text == second.event.text == "m2"
         await again.aclose()
 
 
-async def test_a_message_reaches_the_phones_once_though_it_is_sent_twice(opened):
-    async with opened() as network:
+async def test_a_message_reaches_the_phones_once_though_it_is_sent_twice(sending):
+    async with sending() as network:
         made = {await network.connector.send(message(network), message_id=SourceId("ours")) for _ in range(2)}
         assert len(made) == 1
         assert made == {"ours"} or not network.connector.capabilities.fixed_ids
         assert network.shown() == ["hi"]
 
 
-async def test_sending_fails_for_now_while_the_network_is_down_and_works_after(opened):
-    async with opened() as network:
+async def test_sending_fails_for_now_while_the_network_is_down_and_works_after(sending):
+    async with sending() as network:
         await network.cut()
         assert network.connector.state is ConnectorState.DISCONNECTED
         with pytest.raises(TransientError):
@@ -136,6 +172,9 @@ async def test_an_unknown_group_is_refused_for_good(opened):
             await network.connector.send(nowhere, message_id=SourceId("a"))
         with pytest.raises(PermanentError):
             await network.connector.group(ChatId("nowhere"))
+        if isinstance(network, Dropped):
+            network.phone_says(1)
+            await network.learns()
         assert (await network.connector.group(network.chat)).name == "Newsroom"
 
 

@@ -60,6 +60,20 @@ def merge(exports: Sequence[Export]) -> Merged:
     return merged
 
 
+def missing(known: Sequence[Canonical], told: Sequence[Canonical], group: Group) -> list[Canonical]:
+    """Give what an export tells and the known events lack, in its order.
+
+    People get the names and numbers that they are known under, and times are those of the known events' clock.
+    """
+    base, others = list(known), list(told)
+    shift = _shift(base, others) or 0
+    partner = _match(base, others, shift)
+    aliases = _aliases(base, others, partner)
+    return [
+        _renamed(event, aliases, group, shift) for number, event in enumerate(others) if number not in partner
+    ]
+
+
 def _holds(event: Canonical) -> bool:
     return isinstance(event, Message) and event.attachment is not None and event.attachment.source != ""
 
