@@ -41,6 +41,10 @@ class Identity(Frozen, frozen=True):
 NOBODY = Identity()
 
 
+CLEAR = "clear"
+"""Trust of words that came in clear into an encrypted room."""
+
+
 class Origin(StrEnum):
     """Where an event was born."""
 
@@ -128,7 +132,8 @@ class Event(Frozen, frozen=True, tag=True, kw_only=True):
         relayed: the network where it was first said, when a relay brought it here.
         transaction: of our own request that made it, where the homeserver tells.
         trust: how sure its sender is, where it came encrypted: ``ok``, ``unsigned`` or ``unknown`` device,
-            ``imported`` (true to whom the key came from); empty where it came in clear.
+            ``imported`` (true to whom the key came from), ``clear`` (though the room is encrypted); empty where
+            the room is not encrypted.
     """
 
     id: SourceId

@@ -7,6 +7,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from fallback.core.events import (
+    CLEAR,
     Canonical,
     Edit,
     GroupChange,
@@ -50,10 +51,13 @@ def to_room(event: Canonical, portal: Portal, ghost: Callable[[Identity], UserId
 def to_remote(event: Canonical, portal: Portal, target: str, can: Capabilities, us: UserId) -> list[Delivery]:
     """Route what somebody said in the room to the remote group, if an admin has turned sending on.
 
-    Our own words and our ghosts' are echoes; another machine's notices would loop: neither goes out.
+    Our own words, our ghosts' and what a relay brought are echoes; another machine's notices would loop; what came
+    in clear into an encrypted room is anybody's: none of it goes out.
     """
     sender = event.sender.mxid
     if not portal.sending or not can.send or sender == us or is_ghost(sender):
+        return []
+    if event.relayed is not None or event.trust == CLEAR:
         return []
     spoken = as_spoken(replace(event, chat=portal.chat), can)
     if spoken is None:

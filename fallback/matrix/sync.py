@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from nio import Event, InviteMemberEvent, MegolmEvent, ReceiptEvent, SyncResponse
 from nio.exceptions import EncryptionError
 
-from fallback.core.events import Canonical, Identity, Receipt, ReceiptKind
+from fallback.core.events import CLEAR, Canonical, Edit, Identity, Message, Notice, Receipt, ReceiptKind, Vote
 from fallback.core.ids import ChatId, RoomId, SourceId, UserId
 from fallback.core.ports import SyncBatch
 from fallback.core.roster import relay_of
@@ -50,7 +50,7 @@ def read_raw(
 ) -> Canonical | None:
     """Read one event as the client API gives it, encrypted or not."""
     if raw.get("type") != "m.room.encrypted":
-        return from_event(raw, room, names, relay=relay_of(UserId(client.user_id)))
+        return _in_clear(client, raw, room, names)
     return read_event(client, _opened(client, raw, room), room, names)
 
 
@@ -79,9 +79,21 @@ def read_event(client: SafeClient, event: Any, room: str, names: Mapping[str, st
         event.room_id = room
         client.put_aside(event)
         return None
+    if not getattr(event, "decrypted", False):
+        return _in_clear(client, event.source, room, names)
     read = from_event(event.source, room, names, relay=relay_of(UserId(client.user_id)))
-    if read is not None and getattr(event, "decrypted", False):
-        read = replace(read, trust=client.verdict(event).value)
+    return read and replace(read, trust=client.verdict(event).value)
+
+
+def _in_clear(
+    client: SafeClient, raw: Mapping[str, Any], room: str, names: Mapping[str, str]
+) -> Canonical | None:
+    """Read an event that came in clear, and say so of words in a room that is encrypted: anybody can forge them."""
+    read = from_event(raw, room, names, relay=relay_of(UserId(client.user_id)))
+    known = client.rooms.get(room)
+    sealed = room in client.encrypted_rooms or (known is not None and known.encrypted)
+    if sealed and isinstance(read, Message | Edit | Vote | Notice):
+        return replace(read, trust=CLEAR)
     return read
 
 

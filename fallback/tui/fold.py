@@ -7,6 +7,7 @@ from typing import assert_never
 import msgspec
 
 from fallback.core.events import (
+    CLEAR,
     Edit,
     Event,
     GroupChange,
@@ -235,6 +236,9 @@ class Thread:
         who = event.sender.key
         match event:
             case Edit():
+                forged = event.trust == CLEAR != entry.event.trust
+                if forged or who != entry.sender.key:
+                    return
                 entry.edits.append(entry.text)
                 entry.text = event.text
             case Reaction():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from itertools import pairwise
 from typing import assert_never
 
 from fallback.core.events import (
@@ -73,12 +74,29 @@ def duration(ms: int) -> str:
     return f"{ms // 60_000}:{ms // 1000 % 60:02d}"
 
 
+BARS = "▁▂▃▄▅▆▇█"
+WIDEST = 24
+"""Cells of a voice note's loudness."""
+
+
+def waveform(steps: Sequence[int]) -> str:
+    """Draw how loud a voice note is, the loudest of each part."""
+    count = min(WIDEST, len(steps))
+    edges = [place * len(steps) // count for place in range(count + 1)]
+    loudest = [max(steps[start:end]) for start, end in pairwise(edges)]
+    return "".join(BARS[min(max(step, 0) * len(BARS) // 1025, len(BARS) - 1)] for step in loudest)
+
+
 def attachment(file: Attachment) -> str:
     """Say what a file is, in one line."""
     glyph, word = _kind(file.kind)
-    parts = [file.filename or word]
+    parts = [word if file.kind is MediaKind.VOICE else file.filename or word]
+    if file.waveform:
+        parts.append(waveform(file.waveform))
     if file.duration_ms:
         parts.append(duration(file.duration_ms))
+    if file.width and file.height:
+        parts.append(f"{file.width}×{file.height}")
     if file.size:
         parts.append(size(file.size))
     if not file.source:
@@ -245,7 +263,7 @@ def banner(view: BannerView) -> tuple[str, str, str]:
             assert_never(view.kind)
 
 
-TRUST_MARKS = {"unsigned": "◇", "unknown": "◇", "mismatched": "⚠"}
+TRUST_MARKS = {"unsigned": "◇", "unknown": "◇", "clear": "◇", "mismatched": "⚠"}
 """Quiet marks of messages whose sender is not proven; Details has the words."""
 
 
@@ -258,6 +276,8 @@ def trust(verdict: str) -> str:
             return tr("◇ sent from a device that its owner has not signed")
         case "unknown":
             return tr("◇ sent from a device that is not known any more")
+        case "clear":
+            return tr("◇ not encrypted, though the group is: anybody on the way may have written it")
         case "mismatched":
             return tr("⚠ its key belongs to somebody else")
         case "imported":

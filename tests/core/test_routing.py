@@ -65,6 +65,12 @@ def test_nothing_goes_out_until_an_admin_turns_it_on():
 def test_our_own_words_and_our_ghosts_are_echoes():
     assert there(replace(said(), sender=Identity(mxid=US))) == []
     assert there(replace(said(), sender=Identity(mxid="@wa_1:s"))) == []
+    assert there(replace(said(), sender=Identity(name="ليلى"), relayed=Origin.WHATSAPP)) == []
+
+
+def test_what_came_in_clear_into_an_encrypted_room_does_not_go_out():
+    assert there(replace(said(), trust="clear")) == []
+    assert there(replace(said(), trust="ok"))
 
 
 def test_machines_notices_are_not_answered():

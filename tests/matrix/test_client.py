@@ -61,6 +61,16 @@ async def test_a_message_into_an_encrypted_room_is_readable_by_its_members_alone
     assert "secret" not in whole
 
 
+async def test_words_in_clear_in_an_encrypted_room_are_marked(sides):
+    one, _ = sides
+    room = await one.create_room(RoomSpec(name="locked", encrypted=True))
+    await one.send(room, MESSAGE, transaction=DeliveryId("t0"))
+    path = f"/_matrix/client/v3/rooms/{room}/send/m.room.message/t1"
+    await one.http.json("PUT", path, body={"msgtype": "m.text", "body": "forged"})
+    seen = [event async for event in one.history(room) if isinstance(event, Message)]
+    assert [(event.text, event.trust) for event in seen] == [("secret", "ok"), ("forged", "clear")]
+
+
 async def test_a_room_that_becomes_encrypted_is_encrypted_from_then_on(sides):
     one, _ = sides
     room = await one.create_room(RoomSpec(name="open"))

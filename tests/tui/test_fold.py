@@ -33,6 +33,15 @@ def test_an_edit_shows_the_new_text_and_keeps_the_old_one():
     assert (made.entries[0].text, made.entries[0].edits) == ("new", ["old"])
 
 
+def test_nobody_edits_the_message_of_another_nor_an_encrypted_one_in_clear():
+    sealed = replace(message(1, SARA, "mine"), trust="ok")
+    forged = change(Edit, 2, SARA, target=SourceId("m1"), text="forged", trust="clear")
+    made = thread(sealed, change(Edit, 1, OMAR, target=SourceId("m1"), text="stolen"), forged)
+    assert made.entries[0].text == "mine"
+    own = replace(message(1, SARA, "typed here"), trust="")
+    assert thread(own, change(Edit, 3, SARA, target=SourceId("m1"), text="x")).entries[0].text == "x"
+
+
 def test_a_change_that_comes_before_its_message_waits_for_it():
     made = Thread(ME)
     made.merge(rows(change(Edit, 2, SARA, target=SourceId("m1"), text="second"), start=20))
