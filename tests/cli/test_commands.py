@@ -38,8 +38,9 @@ def test_every_command_is_documented(name):
 
 
 def test_every_command_module_is_in_the_table():
-    modules = {path.stem for path in Path(fallback.cli.__file__).parent.glob("*.py")}
-    assert modules - {"__init__", "output", "client", "plan"} == set(COMMANDS)
+    files = Path(fallback.cli.__file__).parent.glob("*.py")
+    commands = {file.stem for file in files if "\ndef command(" in file.read_text("utf-8")}
+    assert commands == set(COMMANDS)
 
 
 def test_help_and_status_load_nothing_heavy():
