@@ -6,13 +6,14 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from fallback.bridge.patience import obeyed
 from fallback.core.events import Canonical, Edit, Identity, Message, Reaction, Redaction, Vote
 from fallback.core.ids import DeliveryId, EventId, SourceId, UserId
 from fallback.core.importing import Brought, ImportingHomeserver, Refused, end_of
 from fallback.core.migration import is_poll
 from fallback.core.ports import Clock, Portal, Store
 from fallback.core.routing import MATRIX, delivery_id
-from fallback.errors import FallbackError, InterruptedWorkError, ParseError, PermanentError, TransientError
+from fallback.errors import FallbackError, InterruptedWorkError, ParseError, PermanentError
 
 CHAIN = 200
 """Events a chain."""
@@ -185,14 +186,7 @@ class History:
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask, and again after each wait that the homeserver names."""
-        while True:
-            try:
-                return await ask()
-            except TransientError as error:
-                if not error.retry_after:
-                    raise
-                self._say(f"the homeserver asks us to wait {error.retry_after:.1f} s; then it goes on")
-                await self._clock.sleep(error.retry_after)
+        return await obeyed(ask, self._clock, self._say)
 
 
 def _first(several: BaseExceptionGroup[FallbackError]) -> FallbackError:

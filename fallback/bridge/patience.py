@@ -1,4 +1,4 @@
-"""Go on when the store can't be written for the moment: nothing is acknowledged, and the work is tried again."""
+"""Go on when the store or the homeserver says not now: nothing is acknowledged, and the work is tried again."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,29 @@ from typing import TypeVar
 
 from fallback.core.outbox import back_off
 from fallback.core.ports import Clock
-from fallback.errors import StoreBlockedError
+from fallback.errors import StoreBlockedError, TransientError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+async def obeyed(ask: Callable[[], Awaitable[T]], clock: Clock, say: Callable[[str], None]) -> T:
+    """Ask a homeserver, and again after each wait that it names.
+
+    Args:
+        say: told in words of each wait.
+
+    Raises:
+        TransientError: not now, and it does not say when.
+    """
+    while True:
+        try:
+            return await ask()
+        except TransientError as error:
+            if not error.retry_after:
+                raise
+            say(f"the homeserver asks us to wait {error.retry_after:.1f} s; then it goes on")
+            await clock.sleep(error.retry_after)
 
 
 class Patience:

@@ -184,7 +184,7 @@ class Homeserver(Protocol):
         """Send one event; a second call with the same transaction gives the same event.
 
         Args:
-            sender: a ghost; ``None`` for the account itself.
+            sender: a ghost; ``None`` for the account itself, which says for its sender what an export tells.
             at: original time in ms, honoured for ghosts only; 0 for now.
 
         Raises:
@@ -208,7 +208,7 @@ class Homeserver(Protocol):
         ...
 
     def brought(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Seen]:
-        """Read back what a migration or relay put into a room; only ghosts' events count."""
+        """Read back what a migration or relay put into a room; only ghosts' events and our own count."""
         ...
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from nio import RoomSendError
 
-from fallback.core.events import Attachment, Canonical, Message, Reaction, Redaction
+from fallback.core.events import Attachment, Canonical, Message, Origin, Reaction, Redaction
 from fallback.core.ids import DeliveryId, EventId, RoomId, SourceId, UserId
 from fallback.core.importing import Furnishing
 from fallback.core.pictures import measured
@@ -203,13 +203,14 @@ class NioHomeserver:
         sender: UserId | None = None,
         at: int = 0,
     ) -> EventId:
-        """Send one event as the account or as a ghost."""
+        """Send one event as the account or as a ghost; the account says for its sender what an export tells."""
         if isinstance(event, Redaction) or (isinstance(event, Reaction) and not event.key):
             return await self._redact(room, event, transaction, sender)
         kind, content = to_content(event)
-        if await self._is_encrypted(room):
-            if sender is not None:
-                content = as_person(content, event.sender)
+        encrypted = await self._is_encrypted(room)
+        if encrypted if sender else event.origin is Origin.EXPORT and event.sender.key:
+            content = as_person(content, event.sender)
+        if encrypted:
             return await self._seal(room, kind, content, transaction)
         if sender is not None:
             return EventId(
@@ -301,12 +302,14 @@ class NioHomeserver:
             raw = source_of(self.client, sealed, room)
             content = raw.get("content") or {}
             source = content.get(SOURCE)
-            if is_ghost(str(raw.get("sender", ""))) and isinstance(source, dict) and source.get("id"):
+            sender = str(raw.get("sender", ""))
+            ours = is_ghost(sender) or sender == self.user
+            if ours and isinstance(source, dict) and source.get("id"):
                 read = None if source.get("left_out") else from_event(raw, room, {})
                 yield Seen(
                     source=SourceId(str(source["id"])),
                     event=EventId(str(raw["event_id"])),
-                    sender=UserId(str(raw["sender"])),
+                    sender=UserId(sender),
                     at=int(raw["origin_server_ts"]),
                     text=said(content) if read is not None and words(read) else "",
                     late=source.get("late") is True,
