@@ -82,7 +82,7 @@ async def _files(
         except (ParseError, PermanentError):
             same = False
         wrong += [] if same else [one.source]
-        progress("files", done, len(seen))
+        progress("compare", done, len(seen))
     return tuple(wrong)
 
 

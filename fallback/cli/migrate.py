@@ -1,4 +1,4 @@
-"""``fallback migrate``: an export becomes a room."""
+"""``fallback migrate``: exports of a group become a room."""
 
 import asyncio
 import contextlib
@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fallback.cli.output import data, emit_json, progress, say
+from fallback.cli.output import data, emit_json, say
 
 if TYPE_CHECKING:
+    from fallback.compose.exports import GroupHistory
     from fallback.core.contact_book import Book
     from fallback.core.contact_files import Reading
     from fallback.core.events import Canonical
-    from fallback.core.ids import UserId
     from fallback.core.migration import Plan
-    from fallback.core.ports import Homeserver, Portal, Store
-    from fallback.core.verification import Verification
-    from fallback.paths import Profile
+    from fallback.core.ports import Store
     from fallback.store.vault import Vault
 
 
 @click.command("migrate")
-@click.argument("export", type=click.Path(path_type=Path))
+@click.argument("exports", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--plan", "only_plan", is_flag=True, help="Show the plan and stop.")
 @click.option("--dry-run", is_flag=True, help="Show every step that would be taken, and take none.")
 @click.option("--yes", is_flag=True, help="Do not ask before the change.")
@@ -43,6 +41,9 @@ if TYPE_CHECKING:
     help="Invite somebody when the history is in; repeatable.",
 )
 @click.option("--unencrypted", is_flag=True, help="Make a room that the homeserver can read.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="The group's picture, which no export holds."
+)
 @click.option("--me", help="The name of the person who exported.")
 @click.option(
     "--team",
@@ -59,71 +60,71 @@ if TYPE_CHECKING:
     help="Do what a plan file says, as --plan-out wrote it.",
 )
 @click.pass_obj
-def command(profile: str, /, export: Path, **options: Any) -> None:
-    """Turn a WhatsApp export into a Matrix room.
+def command(profile: str, /, exports: tuple[Path, ...], **options: Any) -> None:
+    """Turn the exports of a WhatsApp group into a Matrix room.
 
     The room is made on the managed homeserver of this profile, end-to-end encrypted, one ghost per person, each
     message with its own sender and time.  People whom the contacts know are invited when the history is in, with
     its keys; those who have no device with keys yet, later by the relay.  It can be stopped and run again at any
-    time: nothing is sent twice.
+    time: nothing is sent twice.  A later export of the group adds what is new; several exports of it are one history.
 
     \b
     Examples:
       fallback migrate "WhatsApp Chat with Newsroom.zip" --plan
       fallback migrate chat.zip --team staff.csv --plan-out plan.toml
       fallback migrate chat.zip --apply plan.toml
-      fallback migrate chat.zip --timezone Asia/Amman --yes
+      fallback migrate chat.zip --timezone Asia/Amman --yes --picture group.jpg
+      fallback migrate mine.zip saras.zip
       fallback migrate chat.zip --json --yes > report.json
       fallback migrate chat.zip --invite @sara:fallback.local
     """
-    asyncio.run(_migrate(profile, export, **options))
+    asyncio.run(_migrate(profile, exports, **options))
 
 
 async def _migrate(
     profile: str,
-    path: Path,
+    paths: tuple[Path, ...],
     *,
     only_plan: bool,
     dry_run: bool,
     yes: bool,
     resume: bool,
     as_json: bool,
-    date_order: str | None,
-    timezone: str | None,
     unencrypted: bool,
-    me: str | None,
     invite: tuple[str, ...],
     team: Path | None,
+    picture: Path | None,
     plan_out: Path | None,
     plan_file: Path | None,
+    **reading: str | None,
 ) -> None:
     from fallback import compose
-    from fallback.cli.plan import as_object, describe, result
+    from fallback.cli.import_run import carry_out, show
+    from fallback.cli.plan import describe
+    from fallback.compose.exports import Reading, group_history
     from fallback.errors import FallbackError
-    from fallback.networks.whatsapp.export import read_export
     from fallback.paths import Profile
 
     where = Profile(profile)
     config = compose.settings(where)
-    say(f"reading {path.name}")
-    export = read_export(
-        path, date_order=date_order, timezone=timezone or config.whatsapp.timezone or None, me=me
-    )
-    events = list(export.events)
-    plan = compose.planned(export, events, config.homeserver.server_name, encrypted=not unencrypted)
+    say(f"reading {', '.join(path.name for path in paths)}")
+    reading["timezone"] = reading["timezone"] or config.whatsapp.timezone or None
     looking = only_plan or dry_run or plan_out is not None
     async with contextlib.AsyncExitStack() as stack:
+        history = stack.enter_context(group_history(paths, Reading(**reading)))
+        plan = _planned(history, config.homeserver.server_name, encrypted=not unencrypted)
         opened: tuple[Store, Vault] | None = None
         if where.store_file.exists():
             opened = await stack.enter_async_context(compose.open_profile(where, shared=looking))
-        reading = _team(team, config.whatsapp.region) if team else None
+            plan = await compose.continued(plan, history.events, opened[0])
+        known = _team(team, config.whatsapp.region) if team else None
         contacts = await opened[0].contacts() if opened else []
-        plan, book = compose.with_people(plan, contacts, reading)
+        plan, book = compose.with_people(plan, contacts, known)
         plan = _edited(plan, plan_file) if plan_file else plan
         if plan_out:
             _write(plan, plan_out)
         if looking:
-            _show(plan, events if dry_run else [], as_json=as_json)
+            _show(plan, history.events if dry_run else [], as_json=as_json)
             return
         for line in describe(plan):
             say(line)
@@ -134,17 +135,27 @@ async def _migrate(
                 return
         if opened is None:
             opened = await stack.enter_async_context(compose.open_profile(where))
-        portal, check, refused = await _apply(where, opened, path, plan, events, invite=invite)
-    if as_json:
-        found = {"room": portal.room, "verification": check, "differences": check.differences}
-        emit_json(as_object(plan) | found | {"not_invited": refused})
-    else:
-        data(f"room: {portal.room}")
-        data(result(check))
-    if check.differences:
+        outcome = await carry_out(where, opened, plan, history, invite=invite, picture=picture)
+    show(plan, outcome, as_json=as_json)
+    if outcome.check.differences:
         raise FallbackError(
             "the room differs from the export", "Run the same command again; it adds what is missing."
         )
+
+
+def _planned(history: "GroupHistory", server_name: str, *, encrypted: bool) -> "Plan":
+    from fallback.clock import SystemClock
+    from fallback.core.export_doubts import doubts
+    from fallback.core.migration import plan
+
+    return plan(
+        history.group,
+        history.events,
+        server_name=server_name,
+        missing=history.missing,
+        warnings=(*history.warnings, *doubts(history.events, now=SystemClock().now())),
+        encrypted=encrypted,
+    )
 
 
 def _team(file: Path, region: str) -> "Reading":
@@ -204,70 +215,6 @@ def _asked(plan: "Plan", book: "Book") -> "Plan":
             one = decided(one, choices[answer - 1], "you said so") if answer else one  # noqa: PLW2901 - one place
         people.append(one)
     return replace(plan, people=tuple(people))
-
-
-async def _apply(
-    where: "Profile",
-    opened: "tuple[Store, Vault]",
-    path: Path,
-    plan: "Plan",
-    events: "list[Canonical]",
-    *,
-    invite: tuple[str, ...],
-) -> "tuple[Portal, Verification, list[UserId]]":
-    """Carry the plan out on the managed homeserver, read the room back, and tell who could not be invited."""
-    from fallback import compose
-    from fallback.bridge.migrate import Migration
-    from fallback.core.ids import UserId
-    from fallback.errors import FallbackError, HomeserverError
-    from fallback.networks.whatsapp.archive import open_export
-
-    store, vault = opened
-    async with compose.hosted(where, store, vault) as (server, side):
-        say(f"homeserver on {server.url}")
-        with progress("importing", len(events)) as advance, open_export(path) as media:
-
-            def told(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the protocol's names
-                if step == "messages":
-                    advance()
-
-            run = Migration(plan, side, store, server_name=server.server_name, progress=told)
-            try:
-                portal = await run.run(events, media)
-            except asyncio.CancelledError:
-                say("stopped; the same command goes on from here")
-                raise
-            except FallbackError as raised:
-                error = raised if server.alive else HomeserverError("the homeserver died during the import")
-                error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
-                raise error from raised
-        await server.analyze()
-        invited = dict.fromkeys((*plan.invited, *map(UserId, invite)))
-        refused = [user for user in invited if not await _invited(side, portal, user)]
-        await _learn(store, plan)
-        return portal, await run.check(portal, events), refused
-
-
-async def _invited(side: "Homeserver", portal: "Portal", user: "UserId") -> bool:
-    """Invite somebody; a refusal is told and stops nobody else's invitation."""
-    from fallback.errors import PermanentError
-
-    try:
-        await side.invite(portal.room, user)
-    except PermanentError as error:
-        say(f"{user} could not be invited: {error.message}")
-        return False
-    return True
-
-
-async def _learn(store: "Store", plan: "Plan") -> None:
-    """Give the contacts of the plan the labels that the export has for them."""
-    from fallback.core.contact_match import learnt
-
-    for one in plan.people:
-        contact = await store.contact(one.contact) if one.aliases else None
-        if contact:
-            await store.save_contact(learnt(contact, one))
 
 
 def _show(plan: "Plan", events: "list[Canonical]", *, as_json: bool) -> None:

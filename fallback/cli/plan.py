@@ -17,6 +17,7 @@ def describe(plan: Plan, zone: tzinfo = UTC) -> list[str]:
         f"            private, {_secrecy(plan)}, room version {plan.room.version}, history shown to members"
         + (", only admins may write" if plan.room.announce_only else ""),
         f"History     {plan.events} events, {_day(plan.first_at, zone)} to {_day(plan.last_at, zone)}",
+        *([f"            {_progress(plan)}"] if plan.known else []),
         "            "
         + ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(plan.kinds.items())),
         f"Media       {plan.media} files, {plan.media_bytes / 1000:.0f} kB"
@@ -42,6 +43,11 @@ def as_object(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _progress(plan: Plan) -> str:
+    late = f", {plan.late} of them late: they come after newer ones" if plan.late else ""
+    return f"{plan.known} are in the room already, {plan.events - plan.known} are new{late}"
+
+
 def _secrecy(plan: "Plan") -> str:
     return "end-to-end encrypted" if plan.room.encrypted else "NOT encrypted: the homeserver can read it"
 
@@ -59,7 +65,9 @@ def result(check: Verification) -> str:
         "with another file": check.files,
     }
     named = [f"{len(ids)} {word}" for word, ids in parts.items() if ids]
-    return line + (f" ({', '.join(named)})" if named else "")
+    line += f" ({', '.join(named)})" if named else ""
+    line += f"; {check.files_seen} files compared" if check.files_seen else ""
+    return line + (f"; {check.late} brought late" if check.late else "")
 
 
 def _standing(one: PlannedPerson) -> list[str]:
@@ -67,7 +75,8 @@ def _standing(one: PlannedPerson) -> list[str]:
     told = []
     match one.becomes:
         case Becomes.ACCOUNT:
-            told.append(f"account {one.account}" + (f"  ({one.match})" if one.match else ""))
+            leads = ", an admin of the room" if one.person.admin else ""
+            told.append(f"account {one.account}{leads}" + (f"  ({one.match})" if one.match else ""))
         case Becomes.GHOST:
             told += [f"no account  ({one.match})"] if one.match else []
         case Becomes.DOUBTFUL:

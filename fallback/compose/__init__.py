@@ -4,7 +4,7 @@ Everything heavy is imported where it is used, so that a command pays for what i
 """
 
 from fallback.compose.accounts import ACCOUNT, Account, account, sign_in
-from fallback.compose.plans import planned, with_people
+from fallback.compose.plans import continued, keep_span, with_people
 from fallback.compose.profiles import open_profile, open_store, settings, unlock, unlocked
 from fallback.compose.sides import forget_keys, hosted, load_matrix, managed, matrix, member, signed_in
 
@@ -12,15 +12,16 @@ __all__ = [
     "ACCOUNT",
     "Account",
     "account",
+    "continued",
     "forget_keys",
     "hosted",
+    "keep_span",
     "load_matrix",
     "managed",
     "matrix",
     "member",
     "open_profile",
     "open_store",
-    "planned",
     "settings",
     "sign_in",
     "signed_in",

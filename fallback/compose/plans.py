@@ -1,41 +1,66 @@
-"""The plan of an export's migration, and who its people are."""
+"""What a plan goes on with, and who its people are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from fallback.core.events import Canonical
+from fallback.core.ports import Store
+from fallback.errors import UsageError
 
 if TYPE_CHECKING:
     from fallback.core.contact_book import Book
     from fallback.core.contact_files import Reading
     from fallback.core.contacts import Contact
     from fallback.core.migration import Plan
-    from fallback.networks.whatsapp.export import Export
+
+ENOUGH = 10
+"""Messages in common by which a group is known under another name."""
 
 
-def planned(
-    export: "Export", events: Iterable[Canonical], server_name: str, *, encrypted: bool = True
-) -> "Plan":
-    """Plan an export's migration, with a warning for all that it does not tell plainly."""
-    from fallback.core.migration import plan
+async def continued(plan: "Plan", events: Sequence[Canonical], store: Store) -> "Plan":
+    """Make a plan one that goes on with what is in a room already; the group may have another name now.
 
-    warnings = [f"{one.what}: {one.text[:60]!r}" for one in export.problems[:10]]
-    if len(export.problems) > len(warnings):
-        warnings.append(
-            f"{len(export.problems) - len(warnings)} more lines were not understood: fallback inspect"
+    Raises:
+        UsageError: it is an export of another group than the room of its name.
+    """
+    from fallback.core.migration import alias_of, as_later, timeline
+
+    chosen = timeline(events)
+    for portal in await store.portals():
+        there = await store.imported(portal.id)
+        shared = sum(event.id in there for event in chosen)
+        if not there or (portal.id != plan.portal and shared < max(1, min(ENOUGH, len(chosen)))):
+            continue
+        if not shared:
+            await _refuse_another(plan, store)
+        room = replace(plan.room, alias=alias_of(portal.id.removeprefix("portal-")))
+        return as_later(replace(plan, portal=portal.id, room=room), events, there)
+    return plan
+
+
+async def keep_span(plan: "Plan", store: Store) -> None:
+    """Keep from when to when a room has history, so that another group's export can be told."""
+    first, last = await _span(plan, store)
+    await store.put(f"history:{plan.portal}", f"{min(first, plan.first_at)} {max(last, plan.last_at)}")
+
+
+async def _span(plan: "Plan", store: Store) -> tuple[int, int]:
+    kept = await store.get(f"history:{plan.portal}")
+    first, _, last = (kept or f"{plan.last_at + 1} {plan.first_at - 1}").partition(" ")
+    return int(first), int(last)
+
+
+async def _refuse_another(plan: "Plan", store: Store) -> None:
+    """Refuse what shares no message with the room though it is of the same time."""
+    first, last = await _span(plan, store)
+    if plan.first_at <= last and first <= plan.last_at:
+        raise UsageError(
+            f"this is an export of another group than the one that was moved as {plan.room.name!r}: "
+            "they are of the same time and share no message",
+            "Move it with another profile (--profile NAME); of the same group, export with the same phone.",
         )
-    if export.order.open:
-        warnings.append(f"the dates may be read in two ways; taken as {export.date_order} (--date-order)")
-    return plan(
-        export.group,
-        events,
-        server_name=server_name,
-        missing=len(export.totals.missing),
-        warnings=warnings,
-        encrypted=encrypted,
-    )
 
 
 def _book(contacts: "Iterable[Contact]", team: "Reading | None") -> "tuple[Book, list[str]]":

@@ -166,14 +166,13 @@ def plan(
     held = [file for file in files if file.source]
     times = [event.at for event in chosen] or [0]
     here = {identity.key for identity in group.members}
-    alias = "wa_" + "".join(character for character in group.chat if character.isalnum()).lower()[:40]
     return Plan(
         portal=PortalId(f"portal-{group.chat}"),
         chat=group.chat,
         room=RoomSpec(
             name=group.name or "WhatsApp",
             topic=_topic(group),
-            alias=alias,
+            alias=alias_of(group.chat),
             announce_only=group.announce_only,
             encrypted=encrypted,
         ),
@@ -233,6 +232,11 @@ def pins(events: Iterable[Canonical]) -> tuple[SourceId, ...]:
     """List the messages that a group has pinned, where it tells which."""
     changes = [event for event in events if isinstance(event, GroupChange) and event.setting is Setting.PIN]
     return tuple(dict.fromkeys(SourceId(one.value) for one in changes if one.value))[-MOST_PINS:]
+
+
+def alias_of(chat: str) -> str:
+    """Give the alias by which a group's room is found again."""
+    return "wa_" + "".join(character for character in chat if character.isalnum()).lower()[:40]
 
 
 def _topic(group: Group) -> str:

@@ -13,7 +13,7 @@ from fallback.bridge.migrate import Migration
 from fallback.bridge.read_back import Progress
 from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Group, Identity
-from fallback.core.migration import Plan
+from fallback.core.migration import Plan, plan
 from fallback.core.ports import Portal, Store
 from fallback.core.verification import Verification
 from fallback.errors import UsageError
@@ -71,7 +71,7 @@ def read_example(profile: Profile) -> tuple[Plan, list[Canonical], Group]:
     server_name = compose.settings(profile).homeserver.server_name
     export = read_export(example(), timezone=TIMEZONE)
     events = list(export.events)
-    return compose.planned(export, events, server_name), events, export.group
+    return plan(export.group, events, server_name=server_name), events, export.group
 
 
 @contextlib.asynccontextmanager
