@@ -15,6 +15,7 @@ from fallback.matrix.crypto.client import SafeClient
 from fallback.matrix.crypto.gossip import Gossip
 from fallback.matrix.crypto.identity import MASTER, USER_SIGNING, CrossSigningKeys
 from fallback.matrix.crypto.keyfile import read_key_file, write_key_file
+from fallback.matrix.crypto.requests import KeyRequests
 from fallback.matrix.crypto.sas import EMOJI, Flow, Stage
 from fallback.matrix.crypto.setup import BACKUP_SECRET, SECRETS, SignedIn, first_sign_in, sign_in_with
 from fallback.matrix.crypto.verification import Verifier
@@ -55,6 +56,7 @@ class AccountKeys:
         self._step = asyncio.Lock()
         self.verifier = Verifier(client, None)
         self.gossip = Gossip(client)
+        self.requests = KeyRequests(client)
         self.inbox = BundleInbox(client)
 
     @property
@@ -91,6 +93,7 @@ class AccountKeys:
                 await self.verifier.step()
                 await self.gossip.step()
                 await self._take_gossip()
+                await self.requests.step()
                 await self.joined(self._client.rooms)
                 await self._back_up()
             except FallbackError as error:

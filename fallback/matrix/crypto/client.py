@@ -155,6 +155,7 @@ class SafeClient(Waiting, AsyncClient):
             check(await self.keys_query())
         if self.should_claim_keys:
             check(await self.keys_claim(self.get_users_for_key_claiming()))
+        self.machine.answer_again()
         for answer in await self.send_to_device_messages():
             check(answer)
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nio.api import Api
-from nio.crypto import InboundGroupSession, Olm, OlmDevice, Session
+from nio.crypto import InboundGroupSession, OlmDevice, Session
 from nio.events import Event, MegolmEvent
 from nio.exceptions import EncryptionError
 
 from fallback.matrix.crypto.canonical import Json, b64, is_signed, signable
+from fallback.matrix.crypto.forwarding import Forwarding
 from fallback.matrix.crypto.roomkeys import MEGOLM, RoomKey
 from fallback.matrix.crypto.rotation import Rotation
 from fallback.matrix.crypto.store import CryptoStore
@@ -32,7 +33,7 @@ SecretHandler = Callable[[str, str, Json], None]
 """Takes sender, sender's Curve25519 key and content of an Olm message of a type that nio does not know."""
 
 
-class GuardedOlm(Olm):
+class GuardedOlm(Forwarding):
     """The machine of one device.
 
     Args:

@@ -1,5 +1,6 @@
 """nio's store in an encrypted database of one owner, with what nio does not remember: pins, origins, back-ups."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,7 +9,7 @@ import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nio.store import SqliteStore
-from peewee import DatabaseError, OperationalError  # type: ignore[import-untyped]
+from peewee import DatabaseError  # type: ignore[import-untyped]
 from playhouse.sqlcipher_ext import SqlCipherDatabase  # type: ignore[import-untyped]
 
 from fallback.errors import ProfileBusyError, StoreError
@@ -51,7 +52,6 @@ OFFERS_LIMIT = 1000
 PRAGMAS = (
     ("cipher_log_level", "NONE"),  # else SQLCipher writes into the terminal
     ("busy_timeout", 200),  # ms; the owner of the store stays
-    ("locking_mode", "EXCLUSIVE"),  # two owners of one ratchet lose messages (B10)
     ("foreign_keys", 1),
     ("secure_delete", 1),
     ("temp_store", 2),
@@ -80,7 +80,7 @@ class CryptoStore(SqliteStore):
     """A SQLCipher file beside which nothing readable lies; one process at a time.
 
     Args:
-        pickle_key: the root key as 64 hexadecimal digits; the database's key and nio's are derived from it.
+        pickle_key: the database's key as 64 hexadecimal digits; the one of nio's pickles is derived from it.
 
     Raises:
         ProfileBusyError: another process has it open.
@@ -93,7 +93,8 @@ class CryptoStore(SqliteStore):
         root = bytes.fromhex(pickle_key)
         if len(root) != 32:
             raise StoreError("the key of the crypto store has 32 bytes")
-        self._raw_key = _derive(root, "nio-database").hex()
+        self._raw_key = root.hex()
+        self._lock = _owned(Path(store_path) / "crypto.lock")
         try:
             super().__init__(
                 user_id,
@@ -103,11 +104,8 @@ class CryptoStore(SqliteStore):
                 database_name or "crypto.db",
             )
             self._upgrade()
-        except OperationalError as error:
-            raise ProfileBusyError(
-                "another process has this profile's keys open", "Stop it first, or use another profile."
-            ) from error
         except DatabaseError as error:
+            os.close(self._lock)
             raise StoreError(
                 "the crypto store can't be opened: wrong key, or damaged", "Unlock the right profile."
             ) from error
@@ -133,8 +131,11 @@ class CryptoStore(SqliteStore):
         return SqlCipherDatabase(str(path), passphrase=f"x'{self._raw_key}'", pragmas=PRAGMAS)
 
     def close(self) -> None:
-        """Give the file free."""
+        """Give the file free; a second call is harmless."""
         self.database.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     # ── offers ───────────────────────────────────────────────────────────────────────────────────
 
@@ -248,6 +249,15 @@ class CryptoStore(SqliteStore):
                 )
         return [(room, event, source) for _, room, event, source in sorted(rows)]
 
+    def missing(self, after: int, limit: int) -> list[tuple[int, str, str, str]]:
+        """List number, room, session and source of one waiting message a session, of those after a number."""
+        found = self.database.execute_sql(
+            "SELECT max(number), room, session, source FROM fallback_waiting WHERE number > ?"
+            " GROUP BY room, session ORDER BY 1 LIMIT ?",
+            (after, limit),
+        )
+        return [(number, room, session, source) for number, room, session, source in found]
+
     def waiting_count(self, room: str = "") -> int:
         """Count the messages that wait, of one room or all."""
         rows = self.database.execute_sql(
@@ -279,6 +289,20 @@ class CryptoStore(SqliteStore):
             "SELECT code FROM fallback_withheld WHERE room = ? AND session = ?", (room, session)
         )
         return "".join(code for (code,) in rows)
+
+
+def _owned(lock: Path) -> int:
+    """Hold a lock as long as the descriptor is open: two owners of one ratchet lose messages (B10)."""
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ProfileBusyError(
+            "another process has this profile's keys open", "Stop it first, or use another profile."
+        ) from error
+    return descriptor
 
 
 def _derive(root: bytes, purpose: str) -> bytes:
