@@ -62,6 +62,42 @@ class Whatsapp(Section, frozen=True):
     timezone: str = ""
 
 
+class Connector(Section, frozen=True):
+    """What speaks with WhatsApp: the network in memory, the Cloud API, or a folder of exports."""
+
+    kind: Literal["loopback", "cloud", "dropped"] = "loopback"
+
+
+class Cloud(Section, frozen=True):
+    """The Cloud API with groups.
+
+    Args:
+        number: the business number's phone number id.
+        listen: where Meta's webhooks arrive, behind a proxy that speaks TLS.
+        path: of the webhook.
+        app_secret_file, access_token_file, verify_token_file: for their owner alone.
+    """
+
+    number: str = ""
+    listen: str = "127.0.0.1:8419"
+    path: str = "/webhook"
+    app_secret_file: str = ""
+    access_token_file: str = ""
+    verify_token_file: str = ""
+
+
+class Dropped(Section, frozen=True):
+    """A folder of exports.
+
+    Args:
+        folder: it is watched; nothing in it is moved or deleted.
+        me: the exporter's own name in the chats, where an export does not tell.
+    """
+
+    folder: str = ""
+    me: str = ""
+
+
 class Probing(Section, frozen=True):
     """What the outage detector looks at.
 
@@ -169,6 +205,9 @@ class Config(Section, frozen=True):
     account: Account = Account()
     interface: Interface = Interface()
     whatsapp: Whatsapp = Whatsapp()
+    connector: Connector = Connector()
+    cloud: Cloud = Cloud()
+    dropped: Dropped = Dropped()
     probing: Probing = Probing()
     homeserver: Homeserver = Homeserver()
     relay: Relay = Relay()

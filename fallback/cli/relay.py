@@ -41,7 +41,7 @@ def run(profile: str, *, as_json: bool = False, once: bool = False) -> None:
     """Run the relay until SIGTERM or Ctrl-C.
 
     Then it delivers what is due, for some seconds, and ends; what is left goes out at the next start.  SIGHUP reads
-    the configuration again.  This version's only connector is the network in memory.
+    the configuration again.  `connector.kind` in it says what speaks with WhatsApp.
 
     \b
     Examples:
@@ -59,12 +59,11 @@ def run(profile: str, *, as_json: bool = False, once: bool = False) -> None:
 
 
 async def _run(where: "Profile", *, once: bool, say_json: bool) -> int:
-    from fallback.networks.loopback import LoopbackConnector, LoopbackNetwork
     from fallback.relay.running import opened
     from fallback.relay.service import stop_signals, until
 
     with stop_signals() as stop:
-        async with opened(where, LoopbackConnector(LoopbackNetwork())) as running:
+        async with opened(where) as running:
             store = running.relay.store
             for portal in await store.portals():
                 pair = {"group": portal.name, "room": portal.room}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fallback import compose
 from fallback.clock import SystemClock
+from fallback.compose import connectors
 from fallback.config import Config, secret
 from fallback.core.ports import Connector
 from fallback.errors import ConfigError, FallbackError
@@ -26,26 +27,24 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def opened(profile: Profile, connector: Connector) -> "AsyncIterator[Running]":
-    """Open a profile, its homeserver and its relay; nothing runs yet.
+async def opened(profile: Profile, connector: Connector | None = None) -> "AsyncIterator[Running]":
+    """Open a profile, its homeserver, its connector and its relay; nothing runs yet.
+
+    Args:
+        connector: instead of the one that is configured.
 
     Raises:
         ProfileBusyError: another process owns the profile.
         ConfigError, AuthError, HomeserverError: as ``compose`` raises them.
     """
-    config = compose.settings(profile)
-    async with (
-        compose.open_profile(profile) as (store, vault),
-        compose.hosted(profile, store, vault) as (server, side),
-    ):
-        relay = Relay(
-            connector,
-            side,
-            store,
-            SystemClock(),
-            server_name=server.server_name,
-            drain=config.relay.drain,
-        )
+    config, clock = compose.settings(profile), SystemClock()
+    async with contextlib.AsyncExitStack() as around:
+        store, vault = await around.enter_async_context(compose.open_profile(profile))
+        connector = connector or connectors.connector(config, store, clock)
+        around.push_async_callback(connector.close)
+        server, side = await around.enter_async_context(compose.hosted(profile, store, vault))
+        await connectors.adopt(connector, side, store, server_name=server.server_name)
+        relay = Relay(connector, side, store, clock, server_name=server.server_name, drain=config.relay.drain)
         yield Running(profile, relay, config, vault)
 
 

@@ -59,7 +59,7 @@ class Graph:
         number: str,
         token: str,
         clock: Clock,
-        webhooks: Webhooks | None = None,
+        webhooks: Webhooks,
     ) -> None:
         self.network = network
         self.number = number

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from fallback.core.events import Canonical, Event, Group, Message
+from fallback.core.events import Canonical, Event, Group, Identity, Message
 from fallback.core.ids import ChatId, SourceId
 from fallback.core.ports import Capabilities, Clock, ConnectorState
 from fallback.errors import PermanentError, TransientError
@@ -120,11 +120,9 @@ class CloudConnector:
         self._people = People(
             msgspec.json.decode(await self._facts.get(NUMBERS) or "{}", type=dict[str, str])
         )
-        await self._graph.__aenter__()
         try:
             self.port = await self.webhook.start(self._host, self.port, self._path)
         except OSError as error:
-            await self._graph.__aexit__(None, None, None)
             raise PermanentError(
                 f"can't listen on {self._host}:{self.port} for Meta's webhooks",
                 "Give cloud.listen another port.",
@@ -135,7 +133,7 @@ class CloudConnector:
         """Stop to listen; POSTs whose events are not committed are refused, so that they come again."""
         self._intake.close()
         await self.webhook.close()
-        await self._graph.__aexit__(None, None, None)
+        await self._graph.close()
 
     def events(self) -> AsyncIterator[Offered]:
         """Give events as they come; the POST that brought one is answered after its ack."""
@@ -171,13 +169,14 @@ class CloudConnector:
         return made
 
     async def group(self, chat: ChatId) -> Group:
-        """Describe one of our groups; the business itself is not among the members."""
+        """Describe one of our groups; the business, which Meta does not list, is its last member."""
         found = await self._ask("GET", chat, params={"fields": _FIELDS})
+        members = [self._people.participant(one) for one in items(found, "participants")]
         return Group(
             chat=chat,
             name=sanitise_name(string(found, "subject")),
             description=sanitise(string(found, "description")),
-            members=tuple(self._people.participant(one) for one in items(found, "participants")),
+            members=(*members, Identity(me=True)),
         )
 
     async def groups(self) -> list[ChatId]:

@@ -2,8 +2,7 @@
 
 import hashlib
 import re
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -51,18 +50,11 @@ class Graph:
         self._token = token
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
-    async def __aenter__(self) -> Self:
-        """Open the connections."""
-        self._session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {self._token}"}, timeout=self._timeout
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close them."""
+    async def close(self) -> None:
+        """Close the connections; nothing is asked any more."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -80,7 +72,7 @@ class Graph:
         Raises:
             GraphError: Meta answers, and it is no success.
             UnansweredError: no answer came.
-            TransientError: not connected.
+            TransientError: it can't be reached.
             PermanentError: an id leads elsewhere than it should.
         """
         if not _NODE.fullmatch(node):
@@ -149,8 +141,11 @@ class Graph:
             return False
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
+        if self._closed:
             raise TransientError("the connector is closed")
+        if self._session is None:
+            headers = {"Authorization": f"Bearer {self._token}"}
+            self._session = aiohttp.ClientSession(headers=headers, timeout=self._timeout)
         return self._session
 
 

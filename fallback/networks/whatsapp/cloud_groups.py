@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from fallback.core.events import (
+    NOBODY,
     Canonical,
     GroupChange,
     Identity,
@@ -69,8 +70,9 @@ def _moved(
     """Give one event for each who moved: each of them did it, or the business did."""
     for one in members:
         if one.key:
-            sender = {"sender": one} if own else {}
-            yield Membership(**base, **sender, id=_id(*seed, one.key), change=change, members=(one,))
+            yield Membership(
+                **base, sender=one if own else NOBODY, id=_id(*seed, one.key), change=change, members=(one,)
+            )
 
 
 def _set(item: Json, base: dict[str, Any], seed: Iterable[str]) -> Iterator[Canonical]:
