@@ -49,8 +49,9 @@ def notify(*lines: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as there:
+        with socket.socket(socket.AF_UNIX, kind) as there:
             there.sendto("\n".join(lines).encode(), address.replace("@", "\0", 1))
     except OSError:
         log.warning("the service manager can't be told: %s", lines[0])

@@ -110,6 +110,8 @@ A skip scan, so that a long backlog costs no more than a short one.
 LEASE = """
     UPDATE deliveries SET state = 'leased', owner = $2, lease_until = $3, token = token + 1 WHERE seq = $1
 """
+RELEASE = "UPDATE deliveries SET lease_until = 0 WHERE state = 'leased'"
+"""Of an owner that is gone: what it had in flight need not wait."""
 LEASED = f"SELECT {_DELIVERY} FROM deliveries d WHERE d.seq = $1"  # noqa: S608 - constants alone
 STANDING = 'SELECT "row", portal, target, state, attempts, token FROM deliveries WHERE id = $1'
 SETTLE = """

@@ -54,16 +54,17 @@ class SqliteStore(SqlStore):
             except ProfileBusyError:
                 if not shared:
                     raise
-            free = shared
+            free = True
             try:
                 secret = keys.load_or_make(path) if key is None else key
-                return connect(path, secret, list(steps or upgrades()), owner=bool(lock))
-            except BaseException:
-                free = True
-                raise
+                connection = connect(path, secret, list(steps or upgrades()), owner=bool(lock))
+                if not shared:
+                    connection.execute(sql.RELEASE)
+                free = shared
             finally:
                 while free and lock:
                     lock.pop().release()
+            return connection
 
         await writer.open(start)
         return cls(writer, lock[0] if lock else None)

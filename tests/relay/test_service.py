@@ -30,6 +30,12 @@ def test_it_is_told_what_is_said(manager):
     assert heard(manager) == ["READY=1", "STATUS=mirroring 2 groups"]
 
 
+def test_a_manager_that_does_not_listen_stops_nothing(manager):
+    for _ in range(1000):
+        notify("WATCHDOG=1")
+    assert heard(manager) == ["WATCHDOG=1"]
+
+
 def test_a_reload_carries_the_moment(manager):
     reloading()
     first, second = heard(manager)

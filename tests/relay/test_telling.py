@@ -58,7 +58,7 @@ async def test_who_is_missing_is_told_once_and_who_wrote_is_not(ntfy, tmp_path):
         await until(lambda: relay.synced)
         await relay.on_health(Health(state=State.DOWN, cause=Cause.META_OUTAGE))
         await until(lambda: len(world.in_room()) == 2)
-        await world.writes(1, "I am here")
+        await world.writes(1, "I am here", at=relay.clock.now())
         await until(lambda: relay.tally.events["matrix"])
         telling = Telling(relay, config, key=KEY)
         task = group.create_task(telling.run())

@@ -57,9 +57,9 @@ class World:
         self.network.post(event)
         return event
 
-    async def writes(self, number, text):
+    async def writes(self, number, text, at=1):
         event = Message(
-            id=SourceId(f"L{number}"), chat=ChatId(self.room), origin=Origin.MATRIX, at=1, text=text
+            id=SourceId(f"L{number}"), chat=ChatId(self.room), origin=Origin.MATRIX, at=at, text=text
         )
         return await self.lina.send(self.room, event, transaction=DeliveryId(f"L{number}"))
 

@@ -151,3 +151,17 @@ async def test_closing_finishes_what_waits(path):
         await asyncio.sleep(0)
         group.create_task(store.close())
     assert all(one.result() for one in records)
+
+
+async def test_what_a_killed_owner_had_in_flight_is_taken_up_at_once_and_its_outcome_is_ignored(path):
+    store = await SqliteStore.open(path)
+    await store.record("news", message("m"), [Delivery("d", "news", "matrix", message("m"))])
+    (before,) = await store.lease("matrix", owner="a", now=1000, seconds=120)
+    await store.close()
+    store = await SqliteStore.open(path)
+    (after,) = await store.lease("matrix", owner="b", now=1001, seconds=120)
+    await store.settle(before, Sent("$old"), now=1002)
+    assert (after.token > before.token, await store.pending()) == (True, 1)
+    await store.settle(after, Sent("$new"), now=1003)
+    assert await store.pending() == 0
+    await store.close()
