@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from fallback.core.events import Identity, Message
 from fallback.errors import AuthError, StoreError, UsageError
+from fallback.matrix.crypto.client import SafeClient
 from fallback.store import backup, restore, vault
 from fallback.store.lock import ProfileLock
 from fallback.store.slots import Cost
@@ -170,15 +171,18 @@ async def test_a_profile_in_use_is_backed_up_as_it_is_at_one_moment(profile, con
     assert "after" not in rows
 
 
-async def test_a_second_database_of_the_profile_comes_with_its_own_key(profile, config, tmp_path):
-    other = await SqliteStore.open(profile.folder / "crypto.db", profile.subkey("nio"))
-    await other.put("a", "b")
-    await other.close()
+def account(folder, opened):
+    return SafeClient("http://127.0.0.1:9", "@a:s", "D", "t", folder=folder, key=opened.subkey("nio"))
+
+
+async def test_the_keys_of_a_running_client_are_in_the_backup(profile, config, tmp_path):
+    client = account(profile.folder, profile)
     make(tmp_path / "x.backup", profile, config)
     again = restored(tmp_path / "x.backup", tmp_path / "new", config, OLD)
-    other = await SqliteStore.open(tmp_path / "new" / "crypto.db", again.subkey("nio"))
-    assert await other.get("a") == "b"
-    await other.close()
+    moved = account(tmp_path / "new", again)
+    assert moved.own.ed25519 == client.own.ed25519
+    await client.close()
+    await moved.close()
 
 
 async def test_a_database_with_a_foreign_key_stops_the_backup(profile, config, tmp_path):
