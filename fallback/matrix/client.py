@@ -84,9 +84,20 @@ class NioHomeserver:
             self._following = False
 
     async def follow(self) -> None:
-        """Sync for the keys' sake alone, until cancelled."""
-        async for _ in self.batches(self.client.next_batch):
-            pass
+        """Sync for the keys' sake alone, until cancelled; the events are left to ``batches``."""
+        wait = 0
+        self._following = True
+        try:
+            while True:
+                await self._receive(self.client.next_batch, wait)
+                wait = SYNC_TIMEOUT
+        finally:
+            self._following = False
+
+    async def catch_up(self) -> None:
+        """Take what has come since the last sync, keys above all."""
+        if not self._following:
+            await self._receive(self.client.next_batch, 0)
 
     async def _receive(self, token: str, wait: int) -> SyncBatch:
         async with self._receiving:
@@ -127,8 +138,7 @@ class NioHomeserver:
 
     async def accept(self, room: RoomId) -> None:
         """Join a room that this account was invited to, and take the history that came with the invitation."""
-        if not self._following:  # who invites us, and the keys, come with a sync
-            await self._receive(self.client.next_batch, 0)
+        await self.catch_up()  # who invites us, and the keys, come with a sync
         await self.rooms.accept(room)
         await self.keys.joined([room])
 
