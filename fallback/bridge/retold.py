@@ -7,11 +7,24 @@ from msgspec.structs import replace
 from fallback.bridge.history import Media
 from fallback.bridge.patience import obeyed
 from fallback.core.events import Message
-from fallback.core.ids import EventId, SourceId
-from fallback.core.ports import Clock, Homeserver, Portal, Store
+from fallback.core.ids import EventId, SourceId, UserId
+from fallback.core.migration import Plan
+from fallback.core.ports import Clock, Homeserver, Portal, Seen, Store
 from fallback.core.retelling import Line, Told, sources_of
 from fallback.core.routing import MATRIX, delivery_id
+from fallback.core.verification import Verification, verify
 from fallback.errors import ParseError, PermanentError
+
+
+async def own_room(homeserver: Homeserver, store: Store, plan: Plan) -> Portal:
+    """Give the room of a plan, which is made once; without an alias, which somebody else may have on that server."""
+    known = next((one for one in await store.portals() if one.id == plan.portal), None)
+    if known is not None:
+        return known
+    room = await homeserver.create_room(replace(plan.room, alias="", announce_only=False))
+    portal = Portal(id=plan.portal, chat=plan.chat, room=room, name=plan.room.name, ghosts=False)
+    await store.save_portal(portal)
+    return portal
 
 
 class Retelling:
@@ -68,6 +81,18 @@ class Retelling:
                 await self._journal(one.sources, made)
             yield len(one.sources)
 
+    async def check(self, lines: Sequence[Line]) -> Verification:
+        """Read the room back and hold it against what was to be told."""
+        told: dict[EventId, list[SourceId]] = {}
+        for source, made in (await self._store.imported(self._portal.id)).items():
+            told.setdefault(made, []).append(source)
+        places = {line.id: place for place, line in enumerate(lines)}
+        found: list[Seen] = []
+        async for one in self._homeserver.brought(self._portal.room):
+            sources = told.get(one.event) or sources_of(one.source, lines, places)
+            found += [_seen(source) for source in sources]
+        return verify([_seen(line.id) for line in lines], found)
+
     async def _send(self, one: Told, media: Media) -> EventId:
         event = one.event
         key = delivery_id(self._portal, event, MATRIX)
@@ -104,3 +129,8 @@ class Retelling:
         if not self._has_waited:
             self._say(text)
         self._has_waited = True
+
+
+def _seen(source: SourceId) -> Seen:
+    """Name an event for a comparison of what is there and in which order."""
+    return Seen(source, EventId(""), UserId(""), 0, "")

@@ -85,6 +85,15 @@ async def test_a_reply_points_at_what_tells_the_answered_message():
     assert replies == [imported[SourceId(f"e{n - 3}")] for n in (7, 20, 33)]
 
 
+async def test_the_room_read_back_has_all_of_it():
+    server, store, lines = MemoryServer(), MemoryStore(), history()
+    run, _ = await tell(server, store, lines)
+    check = await run.check(lines)
+    assert (check.expected, check.found, check.differences) == (40, 40, 0)
+    more = await run.check(history(41))
+    assert more.missing == ("e40",)
+
+
 async def test_a_second_run_adds_nothing_and_a_later_export_what_is_new():
     server, store = MemoryServer(), MemoryStore()
     await tell(server, store, history(20))
