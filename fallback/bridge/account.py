@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
 from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
-from fallback.core.events import Canonical, GroupChange, Membership, Origin, Setting
+from fallback.bridge.files import Files
+from fallback.core.events import Attachment, Canonical, GroupChange, Membership, Message, Origin, Setting
 from fallback.core.ids import ChatId, PortalId, RoomId, SourceId
-from fallback.core.outbox import Delivery, Outcome
+from fallback.core.outbox import Delivery, Outcome, Sent
 from fallback.core.ports import Clock, Homeserver, Portal, Store, SyncBatch
 from fallback.core.roster import is_ghost, relay_of
 from fallback.core.routing import MATRIX
@@ -22,6 +25,7 @@ class AccountLoops:
     Args:
         told: a portal's timeline has changed.
         online: told ``None`` when syncing works, else the seconds until the next try.
+        files: those that our messages carry; ``None`` where none are sent.
     """
 
     def __init__(
@@ -32,12 +36,14 @@ class AccountLoops:
         *,
         told: Callable[[Portal], Awaitable[None]],
         online: Callable[[float | None], Awaitable[None]],
+        files: Files | None = None,
     ) -> None:
         self.homeserver = homeserver
         self.store = store
         self.clock = clock
         self.told = told
         self.online = online
+        self.files = files
         self.outbox = Deliverer(MATRIX, self._send, store, clock, owner="client", settled=self._settled)
 
     async def run(self) -> None:
@@ -70,13 +76,19 @@ class AccountLoops:
         await self.told(portal)
 
     async def _settled(self, delivery: Delivery, outcome: Outcome) -> None:
+        match delivery.event, outcome:
+            case Message(attachment=Attachment() as file), Sent() if self.files:
+                await self.files.forget(file)
         portal = await self.store.portal(delivery.event.chat)
         if portal:
             await self.told(portal)
 
     async def _send(self, delivery: Delivery) -> SourceId:
-        room = RoomId(delivery.event.chat)
-        return SourceId(await self.homeserver.send(room, delivery.event, transaction=delivery.id))
+        room, event = RoomId(delivery.event.chat), delivery.event
+        match event:
+            case Message(attachment=Attachment() as file) if self.files:
+                event = replace(event, attachment=await self.files.upload(self.homeserver, room, file))
+        return SourceId(await self.homeserver.send(room, event, transaction=delivery.id))
 
     async def _adopt(self, batch: SyncBatch) -> None:
         for room, host in batch.invited:

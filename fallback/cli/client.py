@@ -34,6 +34,7 @@ async def _client(where: "Profile", config: "Config", *, plain: bool) -> None:
     from fallback import compose
     from fallback.clock import SystemClock
     from fallback.core.events import Identity
+    from fallback.store.media import MediaFolder
     from fallback.tui.live import Live
 
     async with compose.open_profile(where) as (store, vault):
@@ -46,7 +47,8 @@ async def _client(where: "Profile", config: "Config", *, plain: bool) -> None:
             await asyncio.to_thread(compose.load_matrix)
             return compose.matrix(where, known, store, vault)
 
-        live = Live(store, SystemClock(), me, side)
+        media = MediaFolder(where.data / "media", vault.subkey("media"))
+        live = Live(store, SystemClock(), me, side, media=media)
         try:
             await live.run(config.interface, plain=plain)
         finally:

@@ -16,6 +16,7 @@ from fallback.demo.weather import Weather
 from fallback.locale import tr
 from fallback.paths import Profile
 from fallback.relay.daemon import Relay
+from fallback.store.media import MemoryMedia
 from fallback.tui.live import Live
 from fallback.tui.session import Action
 
@@ -81,7 +82,7 @@ async def watch(stage: Stage, profile: Profile, language: str | None) -> None:
         async def side() -> Homeserver:
             return stage.member_side
 
-        live = Live(stage.member_store, SystemClock(), me, side, actions=actions)
+        live = Live(stage.member_store, SystemClock(), me, side, actions=actions, media=MemoryMedia())
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(relay.run()), group.create_task(story.run())]
             try:

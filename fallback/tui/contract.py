@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
-from fallback.core.events import Identity
+from fallback.core.events import Attachment, Identity
 from fallback.core.ids import DeliveryId, PortalId, RoomId, SourceId, UserId
 from fallback.core.ports import TimelineRow
 from fallback.core.trust import Keys
@@ -51,6 +51,21 @@ class Session(Protocol):
         mentions: Sequence[Identity] = (),
     ) -> None:
         """Write a message; it is in the timeline when this returns."""
+        ...
+
+    async def send_file(
+        self,
+        portal: PortalId,
+        file: Attachment,
+        data: bytes,
+        caption: str = "",
+        reply_to: SourceId | None = None,
+    ) -> None:
+        """Send a file; its message is in the timeline when this returns."""
+        ...
+
+    async def download(self, file: Attachment) -> bytes:
+        """Fetch a file's bytes."""
         ...
 
     async def react(self, portal: PortalId, target: SourceId, key: str) -> None:

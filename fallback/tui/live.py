@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from fallback.bridge.account import AccountLoops
+from fallback.bridge.files import Files
 from fallback.config import Interface
 from fallback.core.announce import heard
 from fallback.core.contact_book import Book
 from fallback.core.events import Identity, Message
 from fallback.core.ids import UserId
+from fallback.core.media import Media
 from fallback.core.ports import Clock, Homeserver, Portal, RoomState, Store
 from fallback.core.rollcall import call
 from fallback.core.roster import is_ghost, is_system
@@ -29,6 +31,7 @@ class Live:
     Args:
         open_side: makes the Matrix side; awaited after the first frame, because loading it takes time.
         actions: keys that only this client offers.
+        media: where files are kept until they are sent; without it, none are.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Live:
         open_side: Callable[[], Awaitable[Homeserver]],
         *,
         actions: Callable[[], list[Action]] = list,
+        media: Media | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -47,6 +51,7 @@ class Live:
         self.side: Homeserver | None = None
         self.loops: AccountLoops | None = None
         self.states: dict[str, RoomState] = {}
+        self.files = None if media is None else Files(store, media)
         self.session = StoreSession(
             store,
             clock,
@@ -56,6 +61,7 @@ class Live:
             connecting=self._connect,
             roster=self._people,
             actions=actions,
+            files=self.files,
         )
         self._connected = asyncio.Event()
 
@@ -84,8 +90,10 @@ class Live:
 
     async def _connect(self) -> None:
         self.side = await self.open_side() if self.side is None else self.side
-        self.session.keys = self.side.keys
-        self.loops = AccountLoops(self.side, self.store, self.clock, told=self._told, online=self._online)
+        self.session.side, self.session.keys = self.side, self.side.keys
+        self.loops = AccountLoops(
+            self.side, self.store, self.clock, told=self._told, online=self._online, files=self.files
+        )
         for portal in await self.store.portals():
             await self._told(portal)
         self._connected.set()

@@ -9,6 +9,7 @@ from fallback import locale
 from fallback.config import Interface
 from fallback.core.events import Message
 from fallback.core.ids import PortalId
+from fallback.errors import FallbackError
 from fallback.locale import ntr, tr
 from fallback.tui import words
 from fallback.tui.contract import Session
@@ -100,7 +101,7 @@ class Plain:
             self.say(f"*** {text} ({advice})" if advice[:1] != "F" else f"*** {text}")
 
     async def take(self, line: str) -> bool:
-        """Do what a line says: send it, or one of ``/groups /open /people /help /quit``; false to leave."""
+        """Do what a line says: send it, or one of ``/groups /open /people /file /help /quit``; false to leave."""
         command, _, rest = line.strip().partition(" ")
         match command:
             case "":
@@ -119,13 +120,25 @@ class Plain:
             case "/people" if self.current:
                 for person in await self.session.people(self.current):
                     self.say(f"{person.name}: {words.presence(person)[1]}")
+            case "/file" if self.current:
+                await self._send_file(self.current, rest)
             case "/help":
-                self.say(tr("Type a message and Enter, or: /groups, /open NUMBER, /people, /quit"))
+                self.say(
+                    tr("Type a message and Enter, or: /groups, /open NUMBER, /people, /file PATH, /quit")
+                )
             case _ if self.current:
                 await self.session.send(self.current, line.strip())
             case _:
                 self.say(tr("no group yet"))
         return True
+
+    async def _send_file(self, portal: PortalId, path: str) -> None:
+        from fallback.tui import files  # noqa: PLC0415 - few sessions send one
+
+        try:
+            await self.session.send_file(portal, *await asyncio.to_thread(files.read, path))
+        except FallbackError as error:
+            self.say(f"{error.message}. {error.hint}".strip())
 
 
 async def run_plain(session: Session, interface: Interface | None = None) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from fallback.bridge.files import Files
 from fallback.core import health
 from fallback.core.events import (
+    Attachment,
     Edit,
     Event,
     Identity,
@@ -23,9 +25,10 @@ from fallback.core.events import (
 )
 from fallback.core.ids import ChatId, DeliveryId, PortalId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery
-from fallback.core.ports import Clock, Portal, Store, TimelineRow
+from fallback.core.ports import Clock, Homeserver, Portal, Store, TimelineRow
 from fallback.core.routing import MATRIX
 from fallback.core.trust import Keys
+from fallback.errors import PermanentError, TransientError
 from fallback.text import sanitise
 from fallback.tui.contract import Action, Session
 from fallback.tui.markup import bare
@@ -58,6 +61,7 @@ class StoreSession:
         connecting: starts the loops; awaited once after the first frame.
         roster: gives a portal's people; without it, they are gathered from the timeline.
         actions: keys that only this session offers.
+        files: those that our messages carry; without it, none are sent.
     """
 
     def __init__(
@@ -71,11 +75,14 @@ class StoreSession:
         connecting: Callable[[], Awaitable[None]] | None = None,
         roster: Callable[[Portal], Awaitable[list[PersonView]]] | None = None,
         actions: Callable[[], list[Action]] = list,
+        files: Files | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.me = me
         self.keys: Keys | None = None
+        self.side: Homeserver | None = None
+        self.files = files
         self.identity = Identity(name=name, mxid=me, me=True)
         self.ring = ring
         self.extra_actions = actions
@@ -208,6 +215,34 @@ class StoreSession:
         """Write a message: recorded with its delivery in one transaction, so it shows at once."""
         await self._say(portal, Message, text=sanitise(text), reply_to=reply_to, mentions=tuple(mentions))
 
+    async def send_file(
+        self,
+        portal: PortalId,
+        file: Attachment,
+        data: bytes,
+        caption: str = "",
+        reply_to: SourceId | None = None,
+    ) -> None:
+        """Send a file: kept here first, so that it survives until the homeserver has it.
+
+        Raises:
+            PermanentError: this session sends no files.
+        """
+        if self.files is None:
+            raise PermanentError("this client sends no files")
+        kept = await self.files.keep(file, data)
+        await self._say(portal, Message, text=sanitise(caption), attachment=kept, reply_to=reply_to)
+
+    async def download(self, file: Attachment) -> bytes:
+        """Fetch a file's bytes.
+
+        Raises:
+            TransientError, PermanentError: not now, or never.
+        """
+        if self.side is None or self.files is None:
+            raise TransientError("there is no connection yet", "Try again in a moment.")
+        return await self.files.download(self.side, file)
+
     async def react(self, portal: PortalId, target: SourceId, key: str) -> None:
         """Put an emoji under a message."""
         await self._say(portal, Reaction, target=target, key=key)
@@ -237,6 +272,9 @@ class StoreSession:
 
     async def drop(self, delivery: DeliveryId) -> None:
         """Give a failed message up."""
+        for one in await self.store.wedges():
+            if one.id == delivery and isinstance(one.event, Message) and one.event.attachment and self.files:
+                await self.files.forget(one.event.attachment)
         await self.store.drop(delivery)
         self.tell(BannerChanged())
 

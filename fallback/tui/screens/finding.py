@@ -187,6 +187,8 @@ class Finding:
             ]
         if isinstance(entry.event, Message) and entry.event.reply_to:
             choices.append(Choice("jump", tr("Go to the quoted message"), "q"))
+        if isinstance(entry.event, Message) and entry.event.attachment and not entry.deleted:
+            choices += [Choice("open", tr("Open the file"), "o"), Choice("save", tr("Save the file"), "s")]
         choices.append(Choice("info", tr("Details"), "i"))
         choices += [Choice(f"react{place}", glyph, str(place)) for place, glyph in enumerate(REACTIONS, 1)]
         chosen = await self.client.push_screen_wait(windows().Menu(self.main.setting, tr("Message"), choices))
@@ -215,6 +217,10 @@ class Finding:
                 await self._delete(portal, entry)
             case "info":
                 self.client.push_screen(windows().Reader(main.setting, tr("Details"), self._details(entry)))
+            case "open":
+                main.open_file(entry)
+            case "save":
+                main.save_file(entry)
             case "jump" if isinstance(entry.event, Message) and entry.event.reply_to:
                 await self._go_to(entry.event.reply_to)
             case _ if action.startswith("react"):

@@ -22,6 +22,7 @@ from fallback.tui.messages import (
     PeopleChanged,
     TimelineChanged,
 )
+from fallback.tui.screens.filing import Filing
 from fallback.tui.screens.security import Security
 from fallback.tui.screens.writing import Writing
 from fallback.tui.setting import Setting
@@ -38,7 +39,7 @@ NARROW = 80
 """Columns below which there is one pane."""
 
 
-class MainScreen(Security, Writing):
+class MainScreen(Filing, Security, Writing):
     """Groups, timeline, composer, banner and people."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -297,5 +298,6 @@ class MainScreen(Security, Writing):
         self.query_one(Timeline).repaint()
 
     async def on_unmount(self) -> None:
-        """Keep what was being written."""
+        """Keep what was being written, and no file in clear."""
+        self.remove_opened()
         await self.keep_draft()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SUGGESTED = 4
 """Names that are offered at a time."""
+FILE = "/file "
+"""Begins a line that sends the file of a path instead of its words."""
 _MENTION = re.compile(r"(?:^|\s)@([^\s@]*)$")
 
 
@@ -87,6 +89,9 @@ class Writing(Screen[None]):
         if await self.held_back():
             self.composer.load(event.text + self.composer.text)
             return
+        if event.text.startswith(FILE):
+            self.client.main.send_file(event.text.removeprefix(FILE))
+            return
         portal, reply, edit = self.current, self.replying, self.editing
         mentions = [who for name, who in self._mentioned.items() if f"@{name}" in event.text]
         self.intend("", reply=None, edit=None)
@@ -102,6 +107,11 @@ class Writing(Screen[None]):
             self.composer.load(event.text + self.composer.text)
             self.intend("", reply=reply, edit=edit)
             self.client.complain(error)
+
+    @on(Composer.Dropped, "#composer")
+    def take_dropped(self, event: Composer.Dropped) -> None:
+        """Offer the file that was dropped or pasted."""
+        self.client.main.send_file(event.path)
 
     async def held_back(self) -> bool:
         """Tell whether the person is to decide something before anything is said here; asks it then."""

@@ -63,6 +63,8 @@ class Field(Composer):
         key: act for key, act in Composer.KEYS.items() if act[0] not in ("newline", "line")
     }
 
+    droppable = False
+
     def __init__(self, setting: Setting, *, id: str, hint: str = "", secret: bool = False) -> None:  # noqa: A002
         super().__init__(setting, id=id)
         self.hint = hint

@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from fallback.locale import tr
 from fallback.text import sanitise
+from fallback.tui.files import dropped
 from fallback.tui.setting import Setting
 from fallback.tui.typeset import PLAIN, Glyph, Line, Run, cells, clusters, reads_rtl
 from fallback.tui.widgets.painted import Painted, PaintedWidget
@@ -76,8 +77,24 @@ class Composer(PaintedWidget, can_focus=True):
             """Where it was written."""
             return self.composer
 
+    class Dropped(Posted):
+        """A file was dropped on the terminal, or its path pasted."""
+
+        def __init__(self, composer: "Composer", path: str) -> None:
+            super().__init__()
+            self.composer = composer
+            self.path = path
+
+        @property
+        def control(self) -> "Composer":
+            """Where it was dropped."""
+            return self.composer
+
     class LeftUpwards(Posted):
         """The cursor would leave the text at its top."""
+
+    droppable = True
+    """Whether a file can be sent from here."""
 
     def __init__(self, setting: Setting, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(setting, id=id)
@@ -229,9 +246,12 @@ class Composer(PaintedWidget, can_focus=True):
             self.insert(event.character)
 
     def on_paste(self, event: events.Paste) -> None:
-        """Insert what is pasted, made safe."""
+        """Insert what is pasted, made safe; the path of a file offers the file."""
         event.stop()
-        self.insert(event.text)
+        if path := self.droppable and dropped(event.text):
+            self.post_message(self.Dropped(self, path))
+        else:
+            self.insert(event.text)
 
     # ── painting ────────────────────────────────────────────────────────────────────────────────
 

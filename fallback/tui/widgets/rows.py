@@ -230,4 +230,4 @@ def _days(at: int, zone: tzinfo | None) -> int:
 
 
 def _colour(key: str) -> int:
-    return sum(key.encode()) % PEOPLE
+    return sum(key.encode(errors="surrogatepass")) % PEOPLE

@@ -28,6 +28,11 @@ from fallback.tui.widgets.rows import Around, RowPainter
 CACHED = 2048
 """Entries whose strips are kept."""
 REACTIONS = ("👍", "❤️", "😂", "😮", "😢", "🙏")
+ACTIONS = {
+    "r": "reply", "e": "edit", "c": "copy", "d": "delete", "i": "info", "x": "cancel", "q": "jump",
+    "o": "open", "s": "save", **{str(number): f"react{number}" for number in range(1, 7)},
+}  # fmt: skip
+"""Keys that act on the selected message."""
 
 
 class Anchor(NamedTuple):
@@ -50,14 +55,8 @@ class Timeline(ScrollView, can_focus=True):
         Binding("enter", "act('menu')", show=False),
         Binding("escape", "leave", show=False),
         Binding("end", "bottom", show=False),
-        *(
-            Binding(key, f"act('{name}')", show=False)
-            for key, name in {
-                "r": "reply", "e": "edit", "c": "copy", "d": "delete", "i": "info", "x": "cancel", "q": "jump",
-            }.items()
-        ),
-        *(Binding(str(number), f"act('react{number}')", show=False) for number in range(1, 7)),
-    ]  # fmt: skip
+        *(Binding(key, f"act('{name}')", show=False) for key, name in ACTIONS.items()),
+    ]
 
     class OlderWanted(Posted):
         """The reader nears the top of what is loaded."""
@@ -373,11 +372,7 @@ class Timeline(ScrollView, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Pass what is typed on to the composer."""
-        if (
-            event.is_printable
-            and event.character
-            and event.key not in {"r", "e", "c", "d", "i", "x", "q", *"123456"}
-        ):
+        if event.is_printable and event.character and event.key not in ACTIONS:
             event.stop()
             self.select(None)
             self.post_message(self.Left(event.character))
