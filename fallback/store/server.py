@@ -24,7 +24,7 @@ _DEFAULTS = {
 }
 """What a URL need not say; a server that is gone is noticed in seconds."""
 _SETTINGS = """
-    SET idle_in_transaction_session_timeout = '8s';
+    SET idle_in_transaction_session_timeout = '5s';
     SET lock_timeout = '20s';
     SET tcp_keepalives_idle = 5;
     SET tcp_keepalives_interval = 2;
