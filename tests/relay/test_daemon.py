@@ -6,6 +6,8 @@ from fallback.bridge.ingest import TOKEN
 from fallback.core.events import Edit, Message, Notice, Origin, Reaction
 from fallback.core.health import Cause, Health, State
 from fallback.core.ids import ChatId, DeliveryId, SourceId
+from fallback.relay.status import status
+from fallback.store.sqlite import SqliteStore
 from tests.relay.world import CHAT, OMAR, SARA, World, until
 
 
@@ -213,3 +215,28 @@ async def test_a_message_from_the_future_comes_with_the_present_time():
         world.network.post(event)
         await until(lambda: len(world.in_room()) == 1)
         assert world.in_room()[0][1].at <= relay.clock.now()
+
+
+async def test_on_a_full_disk_it_waits_says_so_and_goes_on_when_there_is_space(tmp_path):
+    store = await SqliteStore.open(tmp_path / "store.db")
+
+    async def pages(most):
+        await store._writer.run(
+            lambda db: db.execute(f"PRAGMA max_page_count = {most}").fetchone(), write=False
+        )
+
+    world = await World(store).set_up()
+    async with world.running() as relay:
+        world.phone(1, "before")
+        await until(lambda: len(world.in_room()) == 1)
+        await pages(1)
+        for number in range(2, 5):
+            world.phone(number, "x" * 20_000)
+        await until(lambda: "no space left" in relay.patience.trouble)
+        assert len(world.connector.queue) == 3
+        assert (await status(relay)).ills == (relay.patience.trouble,)
+        await pages(10**6)
+        await until(lambda: len(world.in_room()) == 4)
+        assert (await status(relay)).ills == ()
+        assert relay.patience.failures
+    await store.close()

@@ -19,8 +19,8 @@ SARA, OMAR = Identity(name="Sara", phone="+1"), Identity(name="Omar", phone="+2"
 class World:
     """A group of two phones, its room with one member, and a relay between them."""
 
-    def __init__(self):
-        self.network, self.server, self.store = LoopbackNetwork(), MemoryServer(), MemoryStore()
+    def __init__(self, store=None):
+        self.network, self.server, self.store = LoopbackNetwork(), MemoryServer(), store or MemoryStore()
         self.network.found(Group(chat=CHAT, name="Newsroom", members=(SARA, OMAR)))
         self.connector = LoopbackConnector(self.network)
         self.bot = MemoryHomeserver(self.server, "fallback")
