@@ -24,10 +24,13 @@ COMMANDS = {
     "status": "Show the profile's groups and what waits to be sent.",
     "ready": "Show who could be reached if WhatsApp went down now.",
     "rollcall": "Show who has been reached since the outage began.",
+    "simulate": "Simulate WhatsApp's business interface on this machine.",
     "switch": "Move the team by hand, or let the detector decide.",
     "drill": "Rehearse the move, and see who answered.",
     "outages": "List past outages and drills.",
     "vault": "Lock the profile's keys; back up and restore.",
+    "verify-migration": "Compare a room with the exports that it was made of.",
+    "invite": "Invite people to a group's room, with its history.",
 }
 """Name and one line of help; the module of the same name holds ``command``."""
 
@@ -36,6 +39,11 @@ Exit codes:
   0 done          1 failed         2 wrong usage      3 configuration
   4 refused       5 unreadable     6 store            7 profile in use
   8 homeserver    9 try again     10 impossible     130 interrupted"""
+
+
+def module_of(command: str) -> str:
+    """Name the module of a command."""
+    return command.replace("-", "_")
 
 
 class Lazy(click.Group):
@@ -47,7 +55,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"fallback.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"fallback.cli.{module_of(cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,10 +5,14 @@ import importlib.util
 import os
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from fallback.cli.output import data, emit_json
+
+if TYPE_CHECKING:
+    from fallback.config import Config
 
 _ENOUGH = 500_000_000
 """Bytes that a homeserver of a work group should have free."""
@@ -79,16 +83,30 @@ def _profile(name: str) -> list[tuple[str, bool, bool, str]]:
         ),
     ]
     try:
-        load(where.config_file)
+        config = load(where.config_file).config
         rows.append(("configuration", True, True, str(where.config_file)))
+        rows += _connector(config)
     except ConfigError as error:
         rows.append(("configuration", False, True, error.message))
-    rows.append(
-        (
-            "whatsapp",
-            False,
-            False,
-            "no live WhatsApp connector in this version: exports and the loopback network only",
-        )
-    )
+    return rows
+
+
+def _connector(config: "Config") -> list[tuple[str, bool, bool, str]]:
+    """Say what speaks with WhatsApp, what it lacks and what it can't do."""
+    from fallback.clock import SystemClock
+    from fallback.compose.connectors import connector
+    from fallback.errors import ConfigError
+    from fallback.networks.whatsapp.cloud_rules import LIMITS
+    from fallback.store.memory import MemoryStore
+
+    kind = config.connector.kind
+    if kind == "loopback":
+        return [("whatsapp", False, False, "no connector is chosen (connector.kind): exports alone are read")]
+    try:
+        connector(config, MemoryStore(), SystemClock())
+        rows = [("whatsapp", True, True, f"the {kind} connector is configured")]
+    except ConfigError as error:
+        rows = [("whatsapp", False, True, " ".join(filter(None, (f"{error.message};", error.hint))))]
+    if kind == "cloud":
+        rows += [("cloud api", True, False, limit) for limit in LIMITS]
     return rows

@@ -68,18 +68,18 @@ class Webhooks:
         self._random = random.Random(seed)
         self._queue: deque[dict[str, Any]] = deque()
         self._bell = asyncio.Event()
+        self._drained = asyncio.Event()
 
     def offer(self, event: Canonical) -> None:
         """Queue what a phone did."""
-        self._queue.extend(values(event, self.faults.quirks))
-        self._bell.set()
+        self._add(values(event, self.faults.quirks))
 
     def tell(self, chat: ChatId, wamid: str, what: str, *, participant: str = "", ours: str = "") -> None:
         """Queue a status of a message that we took."""
         now = self._clock.now()
-        told = status(chat, wamid, what, self.faults.quirks, participant=participant, ours=ours, now=now)
-        self._queue.append(told)
-        self._bell.set()
+        self._add(
+            [status(chat, wamid, what, self.faults.quirks, participant=participant, ours=ours, now=now)]
+        )
 
     def ring(self) -> None:
         """Look again, after a fault has ended."""
@@ -90,12 +90,24 @@ class Webhooks:
         """Updates that are not delivered yet."""
         return len(self._queue)
 
+    async def drained(self) -> None:
+        """Wait until all is delivered."""
+        while self._queue:
+            self._drained.clear()
+            await self._drained.wait()
+
+    def _add(self, updates: list[dict[str, Any]]) -> None:
+        self._queue.extend(updates)
+        self._bell.set()
+
     async def run(self) -> None:
         """Deliver for ever, in order; what is not answered with 200 is sent again."""
         async with aiohttp.ClientSession() as session:
             while True:
                 while self._queue and not self.faults.stopped:
                     await self._deliver(session)
+                if not self._queue:
+                    self._drained.set()
                 self._bell.clear()
                 await self._bell.wait()
 

@@ -38,13 +38,19 @@ class People:
                 self._names.update({key: name for key in (phone, scoped) if key})
 
     def identity(self, number: str, user: str, name: str = "") -> Identity:
-        """Give the identity of a number and a user id, either of which may be empty."""
+        """Give the identity of a number and a user id, either of which may be empty.
+
+        Args:
+            name: by which they are called where no better one is known.
+        """
         phone, scoped = numbered(number), scope(user)
         self._pair(scoped, phone)
         phone = phone or self.numbers.get(scoped, "")
-        name = sanitise_name(name) or self._names.get(phone) or self._names.get(scoped) or ""
+        name = self._names.get(phone) or self._names.get(scoped) or sanitise_name(name)
         if not (phone or scoped or name):
-            name = sanitise_name(number or user)
+            return Identity(name=sanitise_name(number or user))
+        if name:
+            self._names.update({key: name for key in (phone, scoped) if key})
         return Identity(name=name, phone=phone, lid=scoped)
 
     def participant(self, one: Json) -> Identity:
