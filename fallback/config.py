@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -192,11 +193,34 @@ class Webhook(Section, frozen=True):
     secret_file: str = ""
 
 
+class Store(Section, frozen=True):
+    """Where groups, messages and deliveries are kept.
+
+    Args:
+        url: ``postgresql://…`` for several relays on one database; empty for the profile's own encrypted file.
+    """
+
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is another database's or tells a secret."""
+        address = urlsplit(self.url)
+        if self.url and address.scheme not in ("postgresql", "postgres"):
+            raise ValueError("store.url must begin with postgresql://")
+        if address.password or "password" in parse_qs(address.query):
+            raise ValueError("store.url holds a password: put it into ~/.pgpass, readable by you alone")
+
+
 class Logging(Section, frozen=True):
-    """What is logged; never message text, tokens, keys or phone numbers."""
+    """What is logged; never message text, tokens, keys or phone numbers.
+
+    Args:
+        to: the profile's file, or standard error, where a daemon's supervisor reads it.
+    """
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     json: bool = False
+    to: Literal["file", "stderr"] = "file"
 
 
 class Config(Section, frozen=True):
@@ -215,6 +239,7 @@ class Config(Section, frozen=True):
     smtp: Smtp = Smtp()
     ntfy: Ntfy = Ntfy()
     webhook: Webhook = Webhook()
+    store: Store = Store()
     logging: Logging = Logging()
 
 

@@ -53,7 +53,10 @@ def run(profile: str, *, as_json: bool = False, once: bool = False) -> None:
 
     where = Profile(profile)
     config = compose.settings(where)
-    logs.to_file(where.log_file, level=config.logging.level, as_json=config.logging.json)
+    if config.logging.to == "stderr":
+        logs.to_stderr(level=config.logging.level, as_json=config.logging.json)
+    else:
+        logs.to_file(where.log_file, level=config.logging.level, as_json=config.logging.json)
     left = asyncio.run(_run(where, once=once, say_json=as_json))
     emit_json({"waiting": left}) if as_json else say(f"stopped; {left} deliveries wait for the next start")
 
