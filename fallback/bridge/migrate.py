@@ -10,9 +10,9 @@ from fallback.bridge.history import History, Media
 from fallback.bridge.read_back import Progress, check
 from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Identity, Message
-from fallback.core.ids import EventId, SourceId, UserId
+from fallback.core.ids import EventId, SourceId
 from fallback.core.importing import Furnishing, ImportingHomeserver
-from fallback.core.migration import Plan, pins, remaining, timeline
+from fallback.core.migration import Plan, ghosts, pins, remaining, timeline
 from fallback.core.ports import Clock, Portal, Store
 from fallback.core.roster import ghost
 from fallback.core.verification import Verification
@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 
 LEADS, SPEAKS = 100, 50
 """Powers: of the group's admins, and of who may speak where only admins may."""
+
+
+def leaders_key(portal: str) -> str:
+    """Name the small fact that holds the ghosts of a group's admins."""
+    return f"leaders:{portal}"
 
 
 def silent(step: str, done: int, total: int) -> None:
@@ -60,13 +65,7 @@ class Migration:
         self.say = say
         self.refused: dict[SourceId, str] = {}
         self.stopping = False
-        self._ghosts = {
-            identity.key: one.ghost for one in reversed(plan.people) for identity in one.person.identities
-        }
-
-    def ghost(self, identity: Identity) -> UserId:
-        """Give the ghost of any of a person's identities."""
-        return self._ghosts.get(identity.key) or ghost(identity, self.server_name)
+        self.ghost = ghosts(plan, server_name)
 
     async def prepare(self) -> Portal:
         """Make the room; harmless when it exists.  All may speak there until the history is in."""
@@ -75,6 +74,8 @@ class Migration:
         known = {one.id: one for one in await self.store.portals()}
         portal = replace(known.get(portal.id, portal), room=room, name=portal.name)
         await self.store.save_portal(portal)
+        led = [one.ghost for one in self.plan.people if one.person.admin]
+        await self.store.put(leaders_key(portal.id), " ".join(led) or None)
         return portal
 
     async def gather(self, portal: Portal, pending: Iterable[Canonical]) -> None:

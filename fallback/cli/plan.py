@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, tzinfo
 from typing import Any, assert_never
 
+from fallback.core.ids import SourceId
 from fallback.core.migration import Becomes, Plan, PlannedPerson
 from fallback.core.verification import Verification
 
@@ -29,7 +30,7 @@ def describe(plan: Plan, zone: tzinfo = UTC) -> list[str]:
         lines.append(f"  {star} {one.person.name:<24} → {one.ghost}  ({one.reason}; {one.speaks} messages)")
         lines += [f"      {told}" for told in _standing(one)]
     lines.append(f"Invited     {', '.join(plan.invited) or 'nobody'}")
-    lines.append(f"Duration    about {_span(plan.seconds)}")
+    lines.append(f"Duration    about {span(plan.seconds)}")
     lines += [f"Warning     {text}" for text in plan.warnings]
     return lines
 
@@ -52,10 +53,9 @@ def _secrecy(plan: "Plan") -> str:
     return "end-to-end encrypted" if plan.room.encrypted else "NOT encrypted: the homeserver can read it"
 
 
-def result(check: Verification) -> str:
-    """Write the last line of a migration: messages in the export, events in the room, differences."""
-    line = f"verified: {check.expected} events in the export, {check.found} in the room, {check.differences} differences"
-    parts = {
+def differing(check: Verification) -> dict[str, tuple[SourceId, ...]]:
+    """Give what differs, by what it is called."""
+    return {
         "missing": check.missing,
         "twice": check.doubled,
         "out of order": check.misplaced,
@@ -64,7 +64,12 @@ def result(check: Verification) -> str:
         "of another text": check.texts,
         "with another file": check.files,
     }
-    named = [f"{len(ids)} {word}" for word, ids in parts.items() if ids]
+
+
+def result(check: Verification) -> str:
+    """Write the last line of a migration: messages in the export, events in the room, differences."""
+    line = f"verified: {check.expected} events in the export, {check.found} in the room, {check.differences} differences"
+    named = [f"{len(ids)} {word}" for word, ids in differing(check).items() if ids]
     line += f" ({', '.join(named)})" if named else ""
     line += f"; {check.files_seen} files compared" if check.files_seen else ""
     return line + (f"; {check.late} brought late" if check.late else "")
@@ -93,7 +98,8 @@ def _day(at: int, zone: tzinfo) -> str:
     return f"{datetime.fromtimestamp(at / 1000, zone):%Y-%m-%d %H:%M}"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """Write a duration as people say it."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -90,7 +90,7 @@ def _as_object(one: "Standing") -> dict[str, object]:
     }
 
 
-def _servers(room: "Room", via: tuple[str, ...]) -> tuple[str, ...]:
+def servers(room: "Room", via: tuple[str, ...]) -> tuple[str, ...]:
     """Choose who is named as knowing the room: those given, else the servers of its members."""
     return via or tuple(dict.fromkeys(one.mxid.partition(":")[2] for one in room.state.members))[:3]
 
@@ -99,7 +99,7 @@ def _show_code(room: "Room", via: tuple[str, ...]) -> None:
     from fallback.core import qr
     from fallback.core.join_sheet import matrix_to
 
-    link = matrix_to(room.portal.room, _servers(room, via))
+    link = matrix_to(room.portal.room, servers(room, via))
     say(qr.blocks(link))
     say(link)
 
@@ -112,7 +112,7 @@ def _write(folder: Path, room: "Room", judged: "Readiness", via: tuple[str, ...]
     from fallback.core.readiness import Stage
     from fallback.paths import private_file
 
-    base = Sheet(room.portal.name, room.portal.room, room.homeserver, _servers(room, via))
+    base = Sheet(room.portal.name, room.portal.room, room.homeserver, servers(room, via))
     here = (Stage.KEYLESS, Stage.SILENT, Stage.READY)
     absent = [one for one in judged.people if one.stage not in here]
     sheets = [base] + [replace(base, person=one.name, mxid=one.mxid) for one in absent]

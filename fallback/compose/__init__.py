@@ -6,7 +6,16 @@ Everything heavy is imported where it is used, so that a command pays for what i
 from fallback.compose.accounts import ACCOUNT, Account, account, sign_in
 from fallback.compose.plans import continued, keep_span, with_people
 from fallback.compose.profiles import open_profile, open_store, settings, unlock, unlocked
-from fallback.compose.sides import forget_keys, hosted, load_matrix, managed, matrix, member, signed_in
+from fallback.compose.sides import (
+    forget_keys,
+    hosted,
+    load_matrix,
+    managed,
+    matrix,
+    member,
+    reading,
+    signed_in,
+)
 
 __all__ = [
     "ACCOUNT",
@@ -22,6 +31,7 @@ __all__ = [
     "member",
     "open_profile",
     "open_store",
+    "reading",
     "settings",
     "sign_in",
     "signed_in",

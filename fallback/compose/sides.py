@@ -89,6 +89,25 @@ async def signed_in(profile: Profile) -> "AsyncIterator[tuple[Store, NioHomeserv
 
 
 @contextlib.asynccontextmanager
+async def reading(profile: Profile) -> "AsyncIterator[tuple[Store, NioHomeserver]]":
+    """Open a profile with its own account's Matrix side, its managed homeserver running where it has one.
+
+    Raises:
+        AuthError: it has no account yet.
+        HomeserverError: its homeserver can't be started.
+    """
+    if not profile.homeserver.exists():
+        async with signed_in(profile) as opened:
+            yield opened
+        return
+    async with (
+        open_profile(profile) as (store, vault),
+        hosted(profile, store, vault) as (_, side),
+    ):
+        yield store, side
+
+
+@contextlib.asynccontextmanager
 async def hosted(
     profile: Profile, store: Store, vault: "Vault"
 ) -> "AsyncIterator[tuple[ManagedHomeserver, NioHomeserver]]":

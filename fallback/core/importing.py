@@ -66,16 +66,16 @@ class Furnishing(Frozen, frozen=True):
 
     Args:
         powers: who may do more than the others; somebody's that is set in the room already stays.
-        topic, picture: empty where nothing is known; the picture is the address of a file in clear.
-        announce_only: only those with power 50 may speak.
+        name, topic, picture: empty where nothing is known; the picture is the address of a file in clear.
+        announce_only: only those with power 50 may speak; ``None`` leaves it as it is.
         pinned: events, the newest last.
     """
 
-    name: str
     powers: Mapping[UserId, int]
+    name: str = ""
     topic: str = ""
     picture: str = ""
-    announce_only: bool = False
+    announce_only: bool | None = None
     pinned: tuple[EventId, ...] = ()
 
 

@@ -20,6 +20,9 @@ a{color:#0645ad;overflow-wrap:anywhere}li{margin:.4rem 0}
 """
 
 
+_BLANK = '<span class="blank">&nbsp;</span>'
+
+
 class Sheet(Frozen, frozen=True):
     """What one sheet says.
 
@@ -28,6 +31,7 @@ class Sheet(Frozen, frozen=True):
         homeserver: where the person signs in; base URL.
         person: whom it is for; empty for the whole group.
         mxid: their own account; empty for a line to write it on.
+        token: with which they make an account, once; empty where they have one.
     """
 
     group: str
@@ -36,6 +40,7 @@ class Sheet(Frozen, frozen=True):
     via: tuple[str, ...] = ()
     person: str = ""
     mxid: str = ""
+    token: str = ""
 
 
 def matrix_to(room: RoomId, via: Sequence[str] = ()) -> str:
@@ -80,13 +85,27 @@ def _whom(sheet: Sheet) -> str:
 
 
 def _account(sheet: Sheet) -> str:
-    return f"<code>{escape(sheet.mxid)}</code>" if sheet.mxid else '<span class="blank">&nbsp;</span>'
+    return f"<code>{escape(sheet.mxid)}</code>" if sheet.mxid else _BLANK
+
+
+def _arabic_account(sheet: Sheet) -> str:
+    server = f"<code>{escape(sheet.homeserver)}</code>"
+    if sheet.token:
+        return f"أنشئ حسابًا على الخادم {server}<br>رمز التسجيل، لمرة واحدة: <code>{escape(sheet.token)}</code><br>ثم أخبرنا باسم حسابك."
+    return f"سجّل الدخول على الخادم {server}<br>الحساب: {_account(sheet)}<br>كلمة المرور المؤقتة: {_BLANK}"
+
+
+def _english_account(sheet: Sheet) -> str:
+    server = f"<code>{escape(sheet.homeserver)}</code>"
+    if sheet.token:
+        return f"Make an account on the server {server}<br>Registration token, for once: <code>{escape(sheet.token)}</code><br>Then tell us the account's name."
+    return f"Sign in on the server {server}<br>Account: {_account(sheet)}<br>First password: {_BLANK}"
 
 
 def _arabic(sheet: Sheet, link: str) -> str:
     return f"""<section lang="ar" dir="rtl"><p>إذا توقف واتساب نلتقي هنا. انضم الآن، قبل أن يتوقف.</p><ol>
 <li>ثبّت تطبيق ماتركس على هاتفك، مثل <bdi>Element X</bdi>.</li>
-<li>سجّل الدخول على الخادم <code>{escape(sheet.homeserver)}</code><br>الحساب: {_account(sheet)}<br>كلمة المرور المؤقتة: <span class="blank">&nbsp;</span></li>
+<li>{_arabic_account(sheet)}</li>
 <li>امسح الرمز أو افتح <a href="{escape(link)}"><code>{escape(link)}</code></a>، واقبل الدعوة، واكتب كلمة واحدة.</li>
 </ol></section>"""
 
@@ -94,6 +113,6 @@ def _arabic(sheet: Sheet, link: str) -> str:
 def _english(sheet: Sheet, link: str) -> str:
     return f"""<section lang="en" dir="ltr"><p>When WhatsApp is down, we meet here. Join now, before it is.</p><ol>
 <li>Install a Matrix app on your phone, such as <bdi>Element X</bdi>.</li>
-<li>Sign in on the server <code>{escape(sheet.homeserver)}</code><br>Account: {_account(sheet)}<br>First password: <span class="blank">&nbsp;</span></li>
+<li>{_english_account(sheet)}</li>
 <li>Scan the code or open <a href="{escape(link)}"><code>{escape(link)}</code></a>, accept the invitation and write one word.</li>
 </ol></section>"""

@@ -1,7 +1,7 @@
 """An export and what the homeserver has become a plan of idempotent steps; a person reads it before it runs."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import TypeGuard, assert_never
@@ -187,6 +187,12 @@ def plan(
         seconds=len(chosen) / rate + len(held) / MEDIA_RATE + len(people) * 0.1,
         warnings=tuple(warnings),
     )
+
+
+def ghosts(plan: Plan, server_name: str) -> Callable[[Identity], UserId]:
+    """Give what names the ghost of any of a person's identities."""
+    known = {identity.key: one.ghost for one in reversed(plan.people) for identity in one.person.identities}
+    return lambda identity: known.get(identity.key) or ghost(identity, server_name)
 
 
 def remaining(events: Iterable[Canonical], there: Container[SourceId], *, newest: int = 0) -> list[Canonical]:

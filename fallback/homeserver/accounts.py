@@ -1,9 +1,11 @@
 """Accounts on the managed homeserver: made with the registration secret, mended with an internal admin."""
 
+import contextlib
 import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +15,7 @@ from fallback.homeserver.api import call
 from fallback.homeserver.keys import Keys
 
 ADMIN = "fallback_admin"
-"""Localpart of the account that resets passwords."""
+"""Localpart of the account that resets passwords and makes registration tokens."""
 
 _LOCALPART = re.compile(r"[a-z0-9._=/+-]{1,200}")
 _REGISTER = "/_synapse/admin/v1/register"
@@ -85,6 +87,35 @@ def login(url: str, user: str, password: str, *, device: str = "", device_name: 
     return str(answer["access_token"]), str(answer["device_id"])
 
 
+def registration_token(url: str, server_name: str, keys: Keys, *, expires_at: int) -> str:
+    """Make a token with which one person can make one account; a secret.  Blocks.
+
+    Args:
+        expires_at: ms since the epoch.
+
+    Raises:
+        HomeserverError: the homeserver refused.
+        TransientError: it does not answer.
+    """
+    body = {"uses_allowed": 1, "expiry_time": expires_at, "length": 16}
+    with _admin(url, server_name, keys) as token:
+        status, answer = call(url, "POST", "/_synapse/admin/v1/registration_tokens/new", body, token=token)
+    if status != 200:
+        raise HomeserverError(f"no registration token was made: {_reason(status, answer)}")
+    return str(answer["token"])
+
+
+@contextlib.contextmanager
+def _admin(url: str, server_name: str, keys: Keys) -> Iterator[str]:
+    """Sign the internal admin in for a request; gives the access token."""
+    _register(url, keys, ADMIN, keys.admin_password, "fallback", admin=True)
+    token, _ = login(url, f"@{ADMIN}:{server_name}", keys.admin_password, device="RESET")
+    try:
+        yield token
+    finally:
+        call(url, "POST", "/_matrix/client/v3/logout", {}, token=token)
+
+
 def _register(
     url: str, keys: Keys, localpart: str, password: str, display_name: str, *, admin: bool
 ) -> tuple[int, dict[str, Any]]:
@@ -106,15 +137,12 @@ def _register(
 
 
 def _reset(url: str, keys: Keys, account: Account, display_name: str, *, admin: bool) -> None:
-    """Set the password through the admin API, signed in for this one request."""
-    _register(url, keys, ADMIN, keys.admin_password, "fallback", admin=True)
-    token, _ = login(url, f"@{ADMIN}:{account.user.partition(':')[2]}", keys.admin_password, device="RESET")
+    """Set the password through the admin API."""
     body: dict[str, Any] = {"password": account.password, "logout_devices": False}
     body |= ({"displayname": display_name} if display_name else {}) | ({"admin": True} if admin else {})
-    status, answer = call(
-        url, "PUT", f"/_synapse/admin/v2/users/{quote(account.user, safe='')}", body, token=token
-    )
-    call(url, "POST", "/_matrix/client/v3/logout", {}, token=token)
+    path = f"/_synapse/admin/v2/users/{quote(account.user, safe='')}"
+    with _admin(url, account.user.partition(":")[2], keys) as token:
+        status, answer = call(url, "PUT", path, body, token=token)
     if status not in (200, 201):
         raise HomeserverError(f"the password of {account.user} was not reset: {_reason(status, answer)}")
 

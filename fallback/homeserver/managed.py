@@ -292,6 +292,16 @@ class ManagedHomeserver:
             admin=admin,
         )
 
+    async def registration_token(self, *, expires_at: int) -> str:
+        """Make a token with which one person can make one account until a time (ms); a secret.
+
+        Raises:
+            HomeserverError, TransientError: the homeserver refused or does not answer.
+        """
+        return await asyncio.to_thread(
+            accounts.registration_token, self.url, self.server_name, self._secrets(), expires_at=expires_at
+        )
+
     async def login(
         self, user: str, password: str, *, device: str = "", device_name: str = "fallback"
     ) -> tuple[str, str]:

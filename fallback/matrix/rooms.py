@@ -129,17 +129,14 @@ class Rooms:
         above = {self.user, *_creators(there["m.room.create"])}
         users |= {one: power for one, power in wanted.powers.items() if one not in users and one not in above}
         changed = content | {"users": users}
-        announces = content.get(ANNOUNCES, False)
-        ours = content.get("events_default", 0) == _speech(announces=announces)
-        stays = ("who may speak",) if announces != wanted.announce_only and not ours else ()
-        if ours:
-            changed |= {
-                "events_default": _speech(announces=wanted.announce_only),
-                ANNOUNCES: wanted.announce_only,
-            }
-        if changed != content | {ANNOUNCES: announces}:
+        before = content.get(ANNOUNCES, False)
+        wants = before if wanted.announce_only is None else wanted.announce_only
+        ours = content.get("events_default", 0) == _speech(announces=before)
+        if ours and wants != before:
+            changed |= {"events_default": _speech(announces=wants), ANNOUNCES: wants}
+        if changed != content:
             await self._set(room, "m.room.power_levels", changed)
-        return stays
+        return () if ours or wants == before else ("who may speak",)
 
     async def _set(self, room: RoomId, kind: str, content: Mapping[str, Any]) -> None:
         await self.http.json("PUT", f"{room_path(room)}/state/{kind}/", body=content)

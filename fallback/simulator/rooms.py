@@ -141,11 +141,10 @@ class MemoryHomeserver:
         """Set what a room should be."""
         self.server.reach()
         there = self._room(room)
+        spec = there.spec
+        announces = spec.announce_only if wanted.announce_only is None else wanted.announce_only
         there.spec = replace(
-            there.spec,
-            name=wanted.name,
-            topic=wanted.topic or there.spec.topic,
-            announce_only=wanted.announce_only,
+            spec, name=wanted.name or spec.name, topic=wanted.topic or spec.topic, announce_only=announces
         )
         there.admins = tuple(dict.fromkeys((*there.admins, *wanted.powers)))
         there.furnishing = wanted

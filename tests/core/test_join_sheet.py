@@ -78,6 +78,13 @@ def test_who_has_no_account_gets_a_line_to_write_it_on():
     assert page(Sheet("G", RoomId("!a"), "h")).count('class="blank"') == 4
 
 
+def test_who_has_no_account_but_a_token_is_told_to_make_one():
+    text = page(Sheet("G", RoomId("!a"), "https://h", person="Mona", token="tok<en"))
+    assert text.count("tok&lt;en") == 2
+    assert "Make an account on the server" in text
+    assert 'class="blank"' not in text
+
+
 def test_the_links_open_the_room_with_its_servers():
     assert (
         matrix_to(RoomId("!a:b.c"), ("s.org", "t:8448")) == "https://matrix.to/#/!a:b.c?via=s.org&via=t:8448"

@@ -107,11 +107,36 @@ async def test_somebody_on_another_homeserver_can_not_be_invited(live):
     assert status == 403
 
 
-async def test_registration_is_closed(live):
-    status, _ = await asyncio.to_thread(
-        call, live.url, "POST", "/_matrix/client/v3/register", {"username": "eve", "password": "x"}
+def register(url, name, token=""):
+    """Make an account as a client does; gives the last answer."""
+    body = {"username": name, "password": "a long enough one 1"}
+    status, asked = call(url, "POST", "/_matrix/client/v3/register", body)
+    if not token:
+        return status, asked
+    flow = {"session": asked["session"]}
+    call(
+        url,
+        "POST",
+        "/_matrix/client/v3/register",
+        body | {"auth": flow | {"type": "m.login.registration_token", "token": token}},
     )
-    assert status == 403
+    return call(url, "POST", "/_matrix/client/v3/register", body | {"auth": flow | {"type": "m.login.dummy"}})
+
+
+async def test_registration_is_closed_without_a_token(live):
+    status, asked = await asyncio.to_thread(register, live.url, "eve")
+    assert status == 401
+    assert all("m.login.registration_token" in flow["stages"] for flow in asked["flows"])
+    status, _ = await asyncio.to_thread(register, live.url, "eve", "guessed")
+    assert status == 401
+
+
+async def test_a_token_makes_one_account_and_no_second_one(live):
+    token = await live.server.registration_token(expires_at=2**43)
+    status, made = await asyncio.to_thread(register, live.url, "mona", token)
+    assert (status, made["user_id"]) == (200, f"@mona:{live.server_name}")
+    status, _ = await asyncio.to_thread(register, live.url, "eve", token)
+    assert status == 401
 
 
 async def test_nobody_at_home_is_a_transient_error():

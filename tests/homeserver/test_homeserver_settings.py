@@ -24,8 +24,9 @@ def test_nothing_listens_but_loopback_and_nothing_is_called_home(tmp_path, keys)
     assert [resource["names"] for resource in listener["resources"]] == [["client"]]
     assert made["federation_domain_whitelist"] == []
     assert made["trusted_key_servers"] == []
-    for switch in ("report_stats", "enable_registration", "allow_guest_access", "url_preview_enabled"):
+    for switch in ("report_stats", "allow_guest_access", "url_preview_enabled"):
         assert made[switch] is False, switch
+    assert made["registration_requires_token"] is True
     assert made["presence"] == {"enabled": False}
 
 
