@@ -11,9 +11,9 @@ from typing import Final, Literal
 import msgspec
 
 from fallback.errors import UsageError
+from fallback.networks.whatsapp.dates import to_day
 from fallback.networks.whatsapp.dialects.languages import LANGUAGES
 from fallback.networks.whatsapp.dialects.styles import STYLES
-from fallback.networks.whatsapp.moments import to_day
 
 Platform = Literal["android", "ios"]
 _WORDS: Final = [

@@ -1,104 +1,23 @@
-"""Turns the date and time of a header into a local moment, in every calendar that phones use."""
+"""Turns the time of a header into seconds, and local moments into those of UTC."""
 
-import calendar
-import functools
 import re
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from operator import add, itemgetter
 from typing import Final
 
 from fallback.networks.whatsapp.dialects.periods import AFTERNOON, MORNING, NIGHT, NOON
-from fallback.networks.whatsapp.headers import MARKS, find_period, normalise
+from fallback.networks.whatsapp.headers import find_period, normalise
 
-ORDERS: Final = ("DMY", "MDY", "YMD")
-_PLACES: Final = {order: (order.index("Y"), order.index("M"), order.index("D")) for order in ORDERS}
-_MARK: Final = f"(?:{MARKS.pattern})?"
-_PLAIN_DATE: Final = re.compile(r"[/.\-]".join([rf"{_MARK}(\d{{1,4}}){_MARK}"] * 3))
-_NUMBER: Final = re.compile(r"([A-Z]{1,2}|令和|平成|昭和)?([0-9]{1,4})")
-_ERAS: Final = {"R": 2018, "令和": 2018, "H": 1988, "平成": 1988, "S": 1925, "昭和": 1925}
 _CLOCK: Final = re.compile(r"[0-9]+(?:(?: ?h ?|[:.])[0-9]+)*")
 _USUAL: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[ \u00a0\u202f]([^\W\d_]{1,4}))?")
 _END: Final = re.compile(r"(\d\d)(\D*)")
 _HALVES: Final = dict.fromkeys(MORNING, 0) | dict.fromkeys(AFTERNOON, 12)
 _DAY: Final = 86400
+_ONE_O_CLOCK: Final = 13 * 3600
 _MANY_TIMES: Final = 1 << 17
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-FIRST_YEAR: Final = 2009
-"""The year in which WhatsApp appeared: an earlier one is a misreading."""
-
-
-@functools.lru_cache(1 << 14)
-def fields(raw: bytes) -> tuple[tuple[int, int, int], int]:
-    """Read the three numbers of a date; an era becomes its Gregorian year.
-
-    Returns:
-        The numbers as they stand, and the index of the field with an era or four digits, or -1.
-    """
-    text = raw.decode("utf-8", "replace")
-    usual = _PLAIN_DATE.fullmatch(text)
-    if usual is not None:
-        first, second, third = usual.groups()
-        year = 2 if len(third) == 4 else 1 if len(second) == 4 else 0 if len(first) == 4 else -1
-        return (int(first), int(second), int(third)), year
-    numbers, year = [], -1
-    for i, (era, digits) in enumerate(_NUMBER.findall(normalise(text))[:3]):
-        value = int(digits)
-        if era in _ERAS:
-            value, year = value + _ERAS[era], i
-        elif len(digits) == 4:
-            year = i
-        numbers.append(value)
-    if len(numbers) != 3:
-        return (0, 0, 0), -1
-    return (numbers[0], numbers[1], numbers[2]), year
-
-
-@functools.lru_cache(1 << 14)
-def to_day(numbers: tuple[int, int, int], order: str, this_year: int) -> int:
-    """Give the day since 1970 of three date fields, or -1 where there is no such day."""
-    at = _PLACES[order]
-    year, month, day = numbers[at[0]], numbers[at[1]], numbers[at[2]]
-    if 1300 <= year <= 1500:
-        return _solar_hijri(year, month, day)
-    if 2400 <= year <= 2700:
-        year -= 543
-    elif year < 100:
-        year += 2000
-        if year > this_year + 1:
-            year -= 43
-    if not FIRST_YEAR - 1 <= year <= this_year + 1:
-        return -1
-    start, length = _month(year, month)
-    return start + day if 0 < day <= length else -1
-
-
-@functools.lru_cache(1 << 10)
-def _month(year: int, month: int) -> tuple[int, int]:
-    """Give the day since 1970 before a month's first, and the month's length: 0 for a month that does not exist."""
-    if not 1 <= month <= 12:
-        return 0, 0
-    return date(year, month, 1).toordinal() - _EPOCH - 1, calendar.monthrange(year, month)[1]
-
-
-def exists(numbers: tuple[int, int, int], this_year: int) -> bool:
-    """Say whether three date fields are a day in any order."""
-    return any(to_day(numbers, order, this_year) >= 0 for order in ORDERS)
-
-
-def _solar_hijri(year: int, month: int, day: int) -> int:
-    """Convert a day of the Persian calendar by its 33-year cycle (exact from 1206 to 1502)."""
-    if not (1 <= month <= 12 and 1 <= day <= (31 if month <= 6 else 30)):
-        return -1
-    passed = 365 * (year - 1375) + _leaps(year) - _leaps(1375)
-    new_year = date(1996, 3, 20).toordinal() + passed
-    before = (month - 1) * 31 - max(0, month - 7)
-    return new_year + before + day - 1 - _EPOCH
-
-
-def _leaps(year: int) -> int:
-    """Count Persian leap years before ``year`` since year 1."""
-    leap = (1, 5, 9, 13, 17, 22, 26, 30)
-    full, rest = divmod(year - 1, 33)
-    return full * 8 + sum(1 for y in leap if y <= rest)
+_NEITHER: Final = -2 * _DAY
+"""Half of a time that is none: with any other half it stays below 0."""
 
 
 def plain_seconds(time: bytes) -> int:
@@ -141,8 +60,63 @@ def to_seconds(text: str, words: dict[str, str]) -> int:
     return (hour % 24) * 3600 + minute * 60 + min(second, 59)
 
 
+class _Learnt(dict[bytes, int]):
+    """Remembers what was read; what is new is read when it is looked up."""
+
+    def __init__(self, read: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: bytes) -> int:
+        if len(self) >= _MANY_TIMES:
+            self.clear()
+        found = self[text] = self._read(text)
+        return found
+
+
+class _Halves:
+    """Adds times up from what stands before and after their last colon.
+
+    Nearly every time with seconds is new, hardly any half of one is.
+
+    Args:
+        sample: a time of the file; where it ends with a day-period word, its hours are those of half a day.
+    """
+
+    def __init__(self, sample: bytes, words: dict[str, str]) -> None:
+        cut = len(sample) - sample.rfind(b":") - 1
+        self._words = words
+        self._twelve = not sample[-cut:].decode("utf-8", "replace").isdecimal()
+        self._start, self._end = itemgetter(slice(-cut)), itemgetter(slice(-cut, None))
+        self._starts = _Learnt(self._read_start)
+        self.ends = _Learnt(self._read_end)
+
+    def read(self, times: list[bytes]) -> list[int]:
+        """Give the seconds since midnight of times, less than 0 for those that only their whole tells."""
+        starts = map(self._starts.__getitem__, map(self._start, times))
+        return list(map(add, starts, map(self.ends.__getitem__, map(self._end, times))))
+
+    def _read_start(self, start: bytes) -> int:
+        if not start.endswith(b":"):
+            return _NEITHER
+        whole = start + b"00"
+        seconds = plain_seconds(whole)
+        if self._twelve:
+            return seconds % (_DAY // 2) if 0 <= seconds < _ONE_O_CLOCK else _NEITHER
+        if seconds < 0:
+            seconds = to_seconds(whole.decode("utf-8", "replace"), self._words)
+        return seconds if seconds >= 0 else _NEITHER
+
+    def _read_end(self, end: bytes) -> int:
+        found = _END.fullmatch(normalise(end.decode("utf-8", "replace")))
+        if found is None or int(found[1]) > 59:
+            return _NEITHER
+        half = _HALVES.get(found[2].strip(" ")) if self._twelve else 0
+        return int(found[1]) + half * 3600 if half is not None else _NEITHER
+
+
 class Clock:
-    """Reads the times of one file; those that differ in their last two digits alone are read once.
+    """Reads the times of one file, each part of them once.
 
     Args:
         words: day-period words learnt from the file.
@@ -150,60 +124,29 @@ class Clock:
     """
 
     def __init__(self, words: dict[str, str], *, seconds: bool) -> None:
-        self._known: dict[bytes, int] = {}
         self._words = words
-        self._unit = 1 if seconds else 60
-        self._cut = 0
-        self._ends: dict[bytes, tuple[int, dict[bytes, int]]] = {}
-        self._starts: dict[str, dict[bytes, int]] = {}
+        self._seconds = seconds
+        self._whole = _Learnt(self._read)
+        self._halves: _Halves | None = None
 
     @property
     def capital(self) -> bool:
         """Say whether AM or PM stood in capitals in a time so far."""
-        seen = (*self._starts, *(time.decode("utf-8", "replace") for time in self._known))
-        return any("AM" in text or "PM" in text for text in seen)
+        seen = (*self._whole, *(self._halves.ends if self._halves is not None else ()))
+        return any(b"AM" in time or b"PM" in time for time in seen)
 
     def read(self, times: list[bytes]) -> list[int]:
         """Give the seconds since midnight of times, -1 for what is none."""
-        known = self._known
-        if self._unit != 1:
-            for time in set(times).difference(known):
-                known[time] = self._new(time)
-            return [known[time] for time in times]
-        # nearly every time with seconds is new: looking up its two halves is faster than remembering it
-        self._cut = self._cut or len(times[0]) - times[0].rfind(b":") - 1
-        cut, ends, found = self._cut, self._ends, []
-        for time in times:
-            try:
-                last, starts = ends[time[-cut:]]
-                found.append(starts[time[:-cut]] + last)
-            except KeyError:
-                found.append(known[time] if time in known else self._new(time))
+        if not self._seconds:
+            return list(map(self._whole.__getitem__, times))
+        self._halves = self._halves or _Halves(times[0], self._words)
+        found = self._halves.read(times)
+        if min(found) < 0:
+            whole = self._whole
+            return [whole[time] if sum_ < 0 else sum_ for time, sum_ in zip(times, found, strict=True)]
         return found
 
-    def _new(self, time: bytes) -> int:
-        """Read a time whose start or end is new, and remember both, or the whole where it has other parts."""
-        cut = self._cut or len(time) - time.rfind(b":") - 1
-        start, end = time[:-cut], time[-cut:]
-        last, starts = self._ends.get(end) or self._end(end)
-        if start in starts:
-            return starts[start] + last
-        seconds = self._whole(time)
-        if last >= 0 and seconds >= 0 and start:
-            starts[start] = seconds - last
-        elif len(self._known) < _MANY_TIMES:
-            self._known[time] = seconds
-        return seconds
-
-    def _end(self, end: bytes) -> tuple[int, dict[bytes, int]]:
-        """Read the last two digits, and find what stood before the same word ("05 PM")."""
-        found = _END.fullmatch(end.decode("utf-8", "replace"))
-        if found is None or int(found[1]) > 59:
-            return -1, {}
-        made = self._ends[end] = int(found[1]) * self._unit, self._starts.setdefault(found[2], {})
-        return made
-
-    def _whole(self, time: bytes) -> int:
+    def _read(self, time: bytes) -> int:
         seconds = plain_seconds(time)
         return seconds if seconds >= 0 else to_seconds(time.decode("utf-8", "replace"), self._words)
 

@@ -3,15 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 import msgspec
 
+from fallback.networks.whatsapp.dates import ORDERS, Date, read_date, to_day
 from fallback.networks.whatsapp.headers import Shape
-from fallback.networks.whatsapp.moments import ORDERS, fields, to_day
 
-Numbers = tuple[int, int, int]
 _MAX_RUNS: Final = 200_000
 _FILE_DATE: Final = re.compile(
     rb"(?:(?:IMG|VID|PTT|AUD|STK|DOC)-(20\d\d)(\d\d)(\d\d)-WA\d|[0-9]{8}-[A-Z]+-(20\d\d)-(\d\d)-(\d\d)-\d\d-\d\d-\d\d)"
@@ -36,19 +35,24 @@ class DateOrder(msgspec.Struct, frozen=True):
 class Dates:
     """All dates of a file in order, as runs; bounded, however the file is made."""
 
-    def __init__(self) -> None:
+    def __init__(self, this_year: int) -> None:
         self.counts: Counter[bytes] = Counter()
-        self.runs: list[Numbers] = []
+        self.runs: list[Date] = []
+        self._this_year = this_year
         self._last = b""
 
     def feed(self, dates: list[bytes]) -> None:
         """Add the dates of the next records."""
         self.counts.update(dates)
-        new = [
-            text for text, before in zip(dates, chain((self._last,), dates), strict=False) if text != before
-        ]
-        self.runs += [fields(text)[0] for text in new[: _MAX_RUNS - len(self.runs)]]
-        self._last = dates[-1]
+        runs = [text for text, _ in groupby(dates)]
+        start = 1 if runs[0] == self._last else 0
+        self._last = runs[-1]
+        left = _MAX_RUNS - len(self.runs)
+        self.runs += [read_date(text, self._this_year) for text in runs[start : start + left]]
+
+    def read(self) -> list[tuple[Date, int]]:
+        """Give every date with how often it stands."""
+        return [(read_date(text, self._this_year), count) for text, count in self.counts.items()]
 
 
 def decide(
@@ -67,18 +71,16 @@ def decide(
         bodies: (date, body) of every record, read only where the dates alone don't decide.
     """
     year = shape.year
-    parsed: dict[Numbers, int] = {}
-    for text, count in dates.counts.items():
-        numbers, found = fields(text)
-        year = found if year == -1 and found != -1 else year
-        parsed[numbers] = parsed.get(numbers, 0) + count
-    total = sum(parsed.values())
+    read = dates.read()
+    if year == -1:
+        year = next((date.year for date, _ in read if date.year != -1), -1)
+    total = dates.counts.total()
     options = [o for o in ORDERS if year == -1 or o.index("Y") == year]
     if year == 1 or not options:
         options = list(ORDERS)
     if options == ["YMD"]:
         return DateOrder("YMD", ("the year stands first",))
-    bad = {o: sum(n for numbers, n in parsed.items() if to_day(numbers, o, this_year) == -1) for o in options}
+    bad = {o: _impossible(read, o) for o in options}
     best = min(options, key=lambda o: bad[o])
     rest = [o for o in options if o != best]
     tolerance = max(2 * bad[best], bad[best] + total // 1000)
@@ -96,23 +98,25 @@ def certain(dates: Dates, shape: Shape, this_year: int) -> bool:
     if order.open:
         return False
     others = [o for o in ORDERS if o != order.order and shape.year in {-1, o.index("Y")}]
-    parsed = [(fields(text)[0], count) for text, count in dates.counts.items()]
-    bad = {
-        o: sum(n for numbers, n in parsed if to_day(numbers, o, this_year) == -1)
-        for o in (*others, order.order)
-    }
-    return bad[order.order] == 0 and all(bad[o] >= 100 for o in others)
+    read = dates.read()
+    return _impossible(read, order.order) == 0 and all(_impossible(read, o) >= 100 for o in others)
+
+
+def _impossible(read: list[tuple[Date, int]], order: str) -> int:
+    """Count the records whose date does not exist in an order."""
+    at = ORDERS.index(order)
+    return sum(count for date, count in read if date.days[at] == -1)
 
 
 def _weigh(
-    runs: list[Numbers], options: list[str], this_year: int, bodies: Iterator[tuple[bytes, bytes]] | None
+    runs: list[Date], options: list[str], this_year: int, bodies: Iterator[tuple[bytes, bytes]] | None
 ) -> DateOrder | None:
     votes = _file_votes(bodies, options, this_year) if bodies is not None else Counter()
     if votes:
         (best, most), *others = votes.most_common()
         if not others or most > 2 * others[0][1]:
             return DateOrder(best, (f"{most:,} media names carry the date of their message read as {best}",))
-    days = {o: [to_day(numbers, o, this_year) for numbers in runs] for o in options}
+    days = {o: [date.day(o) for date in runs] for o in options}
     back = {o: sum(b < a for a, b in pairwise(days[o])) for o in options}
     best = min(options, key=lambda o: back[o])
     others_back = min(back[o] for o in options if o != best)
@@ -120,7 +124,7 @@ def _weigh(
         why = f"time runs backwards {back[best]} times as {best}, {others_back} times otherwise"
         return DateOrder(best, (why,))
     span = {o: max(days[o], default=0) - min(days[o], default=0) for o in options}
-    changes = [sum(a[i] != b[i] for a, b in pairwise(runs)) for i in range(3)]
+    changes = [sum(a.numbers[i] != b.numbers[i] for a, b in pairwise(runs)) for i in range(3)]
     fast = {o: changes[o.index("D")] for o in options}
     best = max(options, key=lambda o: (fast[o], -span[o]))
     second = max(fast[o] for o in options if o != best)
@@ -141,8 +145,8 @@ def _file_votes(bodies: Iterator[tuple[bytes, bytes]], options: list[str], this_
             continue
         year, month, day = (int(g) for g in match.groups() if g)
         wanted = to_day((year, month, day), "YMD", this_year)
-        numbers = fields(text)[0]
-        fits = [o for o in options if wanted != -1 and to_day(numbers, o, this_year) == wanted]
+        stated = read_date(text, this_year)
+        fits = [o for o in options if wanted != -1 and stated.day(o) == wanted]
         if len(fits) == 1:
             votes[fits[0]] += 1
     return votes

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import count
+from operator import add
 from typing import Final
 
 import msgspec
@@ -11,9 +12,9 @@ from fallback.errors import UsageError
 from fallback.networks.whatsapp import bodies, systems
 from fallback.networks.whatsapp.archive import ChatText
 from fallback.networks.whatsapp.bodies import Body
+from fallback.networks.whatsapp.dates import ORDERS, read_date
 from fallback.networks.whatsapp.dialects import fold, forms, frames
 from fallback.networks.whatsapp.headers import MARKS
-from fallback.networks.whatsapp.moments import ORDERS, fields, to_day
 from fallback.networks.whatsapp.record import Record, Slice, decode
 from fallback.networks.whatsapp.records import Batch, foreign_ends
 from fallback.networks.whatsapp.survey import Source, look
@@ -90,9 +91,8 @@ class Reader:
         """Give the local moments of a batch; each date of it is read once."""
         days = self._days
         for day in set(batch.dates).difference(days):
-            numbers = fields(day)[0]
-            days[day] = max(0, to_day(numbers, self.survey.order.order, self._source.year)) * _DAY
-        return [days[day] + second for day, second in zip(batch.dates, batch.seconds, strict=True)]
+            days[day] = max(0, read_date(day, self._source.year).day(self.survey.order.order)) * _DAY
+        return list(map(add, map(days.__getitem__, batch.dates), batch.seconds))
 
     def _known(self, labels: list[bytes | None]) -> list[str | None]:
         """Give the names of labels, ``None`` where only the whole record tells whether it is one."""

@@ -11,9 +11,10 @@ import msgspec
 from fallback.errors import ParseError
 from fallback.networks.whatsapp import systems
 from fallback.networks.whatsapp.archive import ChatText
+from fallback.networks.whatsapp.dates import read_date
 from fallback.networks.whatsapp.dialects import fold, frames, tokens
 from fallback.networks.whatsapp.dialects.languages import LANGUAGES
-from fallback.networks.whatsapp.moments import Clock, exists, fields
+from fallback.networks.whatsapp.moments import Clock
 from fallback.networks.whatsapp.order import DateOrder, Dates, certain, decide
 from fallback.networks.whatsapp.records import Batch, Layout, Preface, lay_out, split
 from fallback.text import sanitise_name
@@ -64,7 +65,8 @@ class Source:
         self.chat = chat
         self.year = this_year
         self._progress = progress
-        self._exists: dict[bytes, bool] = {}
+        self._days: set[bytes] = set()
+        self._no_days: set[bytes] = set()
         self._kept: list[Batch] | None = [] if chat.size <= _SMALL else None
         with chat.open() as stream:
             self.layout = lay_out(stream, chat.name)
@@ -110,11 +112,14 @@ class Source:
 
     def read(self, days: list[bytes], times: list[bytes]) -> list[int] | None:
         """Give the seconds of times; nothing where a time, or a date in any order, does not exist."""
-        known = self._exists
-        for day in set(days).difference(known):
-            known[day] = exists(fields(day)[0], self.year)
+        for day in set(days).difference(self._days):
+            self._days.add(day)
+            if max(read_date(day, self.year).days) < 0:
+                self._no_days.add(day)
+        if self._no_days and not self._no_days.isdisjoint(days):
+            return None
         seconds = self.clock.read(times)
-        return seconds if min(seconds) >= 0 and all(map(known.get, days)) else None
+        return seconds if min(seconds) >= 0 else None
 
     def valid(self, day: bytes, time: bytes) -> int | None:
         """Give the seconds of a time; nothing where it, or the date in any order, does not exist."""
@@ -131,7 +136,7 @@ def look(source: Source, date_order: str | None) -> Survey:
         ParseError: it holds no message.
     """
     layout = source.layout
-    dates = Dates()
+    dates = Dates(source.year)
     survey = Survey(layout, DateOrder("DMY", ()))
     rests: dict[bytes, bytes] = {}
     brackets: Counter[bytes] = Counter()
