@@ -90,7 +90,7 @@ class Retelling:
         found: list[Seen] = []
         async for one in self._homeserver.brought(self._portal.room):
             sources = told.get(one.event) or sources_of(one.source, lines, places)
-            found += [_seen(source) for source in sources]
+            found += [_seen(source) for source in sorted(sources, key=lambda name: places.get(name, -1))]
         return verify([_seen(line.id) for line in lines], found)
 
     async def _send(self, one: Told, media: Media) -> EventId:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fallback.core.contact_book import Book
     from fallback.core.contact_files import Reading
     from fallback.core.events import Canonical
+    from fallback.core.history_choice import HistoryChoice
     from fallback.core.migration import Plan
     from fallback.core.ports import Store
     from fallback.store.vault import Vault
@@ -59,6 +60,15 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Do what a plan file says, as --plan-out wrote it.",
 )
+@click.option(
+    "--account", "by_account", is_flag=True, help="Tell it as this profile's own account, on any homeserver."
+)
+@click.option(
+    "--history",
+    "told",
+    metavar="CHOICE",
+    help="With --account: all, last:500, since:DATE, none or archive.  [default: all]",
+)
 @click.pass_obj
 def command(profile: str, /, exports: tuple[Path, ...], **options: Any) -> None:
     """Turn the exports of a WhatsApp group into a Matrix room.
@@ -77,6 +87,7 @@ def command(profile: str, /, exports: tuple[Path, ...], **options: Any) -> None:
       fallback migrate mine.zip saras.zip
       fallback migrate chat.zip --json --yes > report.json
       fallback migrate chat.zip --invite @sara:fallback.local
+      fallback migrate chat.zip --account --history last:500
     """
     asyncio.run(_migrate(profile, exports, **options))
 
@@ -96,17 +107,22 @@ async def _migrate(
     picture: Path | None,
     plan_out: Path | None,
     plan_file: Path | None,
+    by_account: bool,
+    told: str | None,
     **reading: str | None,
 ) -> None:
     from fallback import compose
     from fallback.cli.import_run import carry_out, show
+    from fallback.cli.own_account import OnOwnAccount
     from fallback.cli.plan import describe
     from fallback.compose.exports import Reading, group_history
     from fallback.errors import FallbackError
+    from fallback.networks.whatsapp.export import zone_of
     from fallback.paths import Profile
 
     where = Profile(profile)
     config = compose.settings(where)
+    choice = _choice(told, by_account=by_account)
     say(f"reading {', '.join(path.name for path in paths)}")
     reading["timezone"] = reading["timezone"] or config.whatsapp.timezone or None
     looking = only_plan or dry_run or plan_out is not None
@@ -123,6 +139,13 @@ async def _migrate(
         plan = _edited(plan, plan_file) if plan_file else plan
         if plan_out:
             _write(plan, plan_out)
+        if choice:
+            if opened is None:
+                opened = await stack.enter_async_context(compose.open_profile(where, shared=looking))
+            zone = zone_of(reading["timezone"])
+            own = OnOwnAccount(where, *opened, plan, history, choice, zone)
+            await own.run(invite, looking=looking, yes=yes or resume, as_json=as_json)
+            return
         if looking:
             _show(plan, history.events if dry_run else [], as_json=as_json)
             return
@@ -141,6 +164,18 @@ async def _migrate(
         raise FallbackError(
             "the room differs from the export", "Run the same command again; it adds what is missing."
         )
+
+
+def _choice(told: str | None, *, by_account: bool) -> "HistoryChoice | None":
+    """Read how much the account tells; ``None`` where the ghosts bring all of it."""
+    from fallback.core.history_choice import parse
+    from fallback.errors import UsageError
+
+    if told and not by_account:
+        raise UsageError(
+            "--history is for the way of --account", "Ghosts bring all of it: leave --history out."
+        )
+    return parse(told or "all") if by_account else None
 
 
 def _planned(history: "GroupHistory", server_name: str, *, encrypted: bool) -> "Plan":
