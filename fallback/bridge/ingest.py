@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from fallback.bridge.patience import Patience
-from fallback.core.events import Canonical, Event
+from fallback.core.events import Canonical, Edit, Event, Origin
 from fallback.core.ids import PortalId, SourceId
 from fallback.core.outbox import Delivery, back_off
 from fallback.core.ports import Clock, Connector, Homeserver, Portal, Store, SyncBatch
@@ -74,9 +74,9 @@ async def from_room(
 
 
 async def take(store: Store, event: Canonical, route: Route, told: Told) -> None:
-    """Record one event of a room, unless it is the echo of our own request."""
+    """Record one event of a room, unless it is the echo of our own request or changes somebody else's words."""
     portal = await store.portal(event.chat)
-    if portal is None or await _echo(store, portal.id, event):
+    if portal is None or await _echo(store, portal.id, event) or await _foreign(store, portal.id, event):
         return
     await _record(store, portal, event, route, told)
 
@@ -86,6 +86,14 @@ async def _echo(store: Store, portal: PortalId, event: Event) -> bool:
     return ours or (
         bool(event.transaction) and await store.is_ours(portal, SourceId(event.transaction), MATRIX)
     )
+
+
+async def _foreign(store: Store, portal: PortalId, event: Canonical) -> bool:
+    if not isinstance(event, Edit):
+        return False
+    row = await store.row_of(portal, Origin.MATRIX, event.target)
+    known = await store.timeline(portal, before=row + 1, limit=1) if row else []
+    return bool(known) and known[0].event.sender.key != event.sender.key
 
 
 async def _record(store: Store, portal: Portal, event: Canonical, route: Route, told: Told) -> None:
