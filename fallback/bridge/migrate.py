@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 
 from fallback.bridge.history import History, Media
-from fallback.bridge.read_back import Progress, check
+from fallback.bridge.read_back import Progress, check, told_by_relay
 from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Identity, Message
 from fallback.core.ids import EventId, SourceId
@@ -104,7 +104,9 @@ class Migration:
         portal = await self.prepare()
         chosen = timeline(events)
         imported, newest = await self._known(portal)
-        pending = remaining(chosen, imported, newest=newest)
+        told = await told_by_relay(self.store, portal, chosen)
+        rest = remaining(chosen, imported, newest=newest)
+        pending = [event for event in rest if event.id in imported or event.id not in told]
         await self.gather(portal, pending)
         await self._furnish(portal, pending, picture)
         await self._bring(portal, chosen, pending, imported, media)
@@ -152,8 +154,16 @@ class Migration:
         self, portal: Portal, events: Iterable[Canonical], *, media: Media | None = None, most: int = 0
     ) -> Verification:
         """Read the room back and hold it against the export; ``most`` files are compared too."""
+        told = await told_by_relay(self.store, portal, events)
         return await check(
-            self.homeserver, portal, events, self.ghost, media=media, most=most, progress=self.progress
+            self.homeserver,
+            portal,
+            events,
+            self.ghost,
+            told=told,
+            media=media,
+            most=most,
+            progress=self.progress,
         )
 
     async def _known(self, portal: Portal) -> tuple[dict[SourceId, EventId], int]:

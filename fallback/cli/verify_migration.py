@@ -87,7 +87,7 @@ async def _verified(
     profile: str, history: "GroupHistory", group: str, most: int
 ) -> "tuple[Portal, Verification]":
     from fallback import compose
-    from fallback.bridge.read_back import check
+    from fallback.bridge.read_back import check, told_by_relay
     from fallback.cli.import_meter import meter
     from fallback.cli.import_run import keep_report
     from fallback.core.migration import ghosts, plan
@@ -98,9 +98,17 @@ async def _verified(
         await side.catch_up()
         server_name = await _server_of_ghosts(side, portal)
         who = ghosts(plan(history.group, history.events, server_name=server_name), server_name)
+        relayed = await told_by_relay(store, portal, history.events)
         with meter() as told:
             found = await check(
-                side, portal, history.events, who, media=history.media, most=most, progress=told
+                side,
+                portal,
+                history.events,
+                who,
+                told=relayed,
+                media=history.media,
+                most=most,
+                progress=told,
             )
         await keep_report(store, side, portal, found)
         return portal, found

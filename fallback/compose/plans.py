@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from fallback.core.events import Canonical
+from fallback.core.ids import EventId
 from fallback.core.ports import Store
 from fallback.errors import UsageError
 
@@ -19,12 +20,17 @@ ENOUGH = 10
 """Messages in common by which a group is known under another name."""
 
 
+FEW = 10
+"""One message in common out of so many of the same time is chance."""
+
+
 async def continued(plan: "Plan", events: Sequence[Canonical], store: Store) -> "Plan":
     """Make a plan one that goes on with what is in a room already; the group may have another name now.
 
     Raises:
         UsageError: it is an export of another group than the room of its name.
     """
+    from fallback.bridge.read_back import told_by_relay
     from fallback.core.migration import alias_of, as_later, timeline
 
     chosen = timeline(events)
@@ -33,8 +39,8 @@ async def continued(plan: "Plan", events: Sequence[Canonical], store: Store) -> 
         shared = sum(event.id in there for event in chosen)
         if not there or (portal.id != plan.portal and shared < max(1, min(ENOUGH, len(chosen)))):
             continue
-        if not shared:
-            await _refuse_another(plan, store)
+        await _refuse_another(replace(plan, portal=portal.id), chosen, shared, store)
+        there |= {event: EventId("") for event in await told_by_relay(store, portal, chosen)}
         room = replace(plan.room, alias=alias_of(portal.id.removeprefix("portal-")))
         return as_later(replace(plan, portal=portal.id, room=room), events, there)
     return plan
@@ -52,13 +58,13 @@ async def _span(plan: "Plan", store: Store) -> tuple[int, int]:
     return int(first), int(last)
 
 
-async def _refuse_another(plan: "Plan", store: Store) -> None:
-    """Refuse what shares no message with the room though it is of the same time."""
+async def _refuse_another(plan: "Plan", chosen: Sequence[Canonical], shared: int, store: Store) -> None:
+    """Refuse what shares next to nothing with the room's history though it is of the same time."""
     first, last = await _span(plan, store)
-    if plan.first_at <= last and first <= plan.last_at:
+    if shared * FEW < sum(first <= event.at <= last for event in chosen):
         raise UsageError(
             f"this is an export of another group than the one that was moved as {plan.room.name!r}: "
-            "they are of the same time and share no message",
+            "they are of the same time and share next to no message",
             "Move it with another profile (--profile NAME); of the same group, export with the same phone.",
         )
 

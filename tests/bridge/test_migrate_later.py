@@ -184,3 +184,15 @@ async def test_a_renamed_group_renames_its_room_and_its_portal():
     portal = await scene.bring(events, replace(GROUP, name="News"))
     assert scene.room(portal).spec.name == "News"
     assert portal.name == "News"
+
+
+async def test_what_the_relay_brought_is_not_brought_again():
+    scene, whole = Scene(), said(range(6))
+    portal = await scene.bring(whole[:4])
+    for event in whole[4:]:
+        online = replace(event, id=SourceId(f"w{event.id}"), origin=Origin.WHATSAPP, at=event.at + 30_000)
+        await scene.store.record(portal.id, online)
+    later = [*whole, *said([6])]
+    await scene.bring(later)
+    assert [one.id for one in scene.timeline(portal)] == ["e0", "e1", "e2", "e3", "e6"]
+    assert (await scene.migration(later).check(portal, later)).differences == 0

@@ -1,23 +1,21 @@
 """Plans and their verification."""
 
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fallback.core.events import (
     Attachment,
     Group,
+    GroupChange,
     Identity,
     MediaKind,
     Membership,
     MembershipChange,
     Message,
     Origin,
+    Setting,
 )
-from fallback.core.ids import ChatId, EventId, SourceId, UserId
-from fallback.core.migration import plan
-from fallback.core.verification import verify
-from fallback.core.ports import Seen
+from fallback.core.ids import ChatId, SourceId, UserId
+from fallback.core.migration import Becomes, as_later, pins, plan, remaining
 
 SARA, OMAR = Identity(name="Sara", phone="+1"), Identity(name="Omar")
 GROUP = Group(chat=ChatId("c1"), name="Newsroom", members=(SARA,), admins=(SARA,))
@@ -48,34 +46,46 @@ def test_a_plan_counts_everything_and_says_who_is_who():
     assert made.room.alias == "wa_c1"
 
 
-def seen(number, **changes):
-    one = Seen(
-        source=SourceId(str(number)),
-        event=EventId(f"${number}"),
-        sender=UserId("@wa_1:s"),
-        at=number,
-        text="t",
+def say(number, **fields):
+    base = {"chat": GROUP.chat, "origin": Origin.EXPORT, "sender": SARA}
+    return Message(**base | fields, id=SourceId(str(number)), at=number, text="x")
+
+
+def test_what_is_not_in_the_room_before_its_newest_event_is_late():
+    rest = remaining([say(n) for n in range(6)], {"0", "2", "3"})
+    assert [(one.id, one.late) for one in rest] == [("1", True), ("4", False), ("5", False)]
+
+
+def test_what_shares_nothing_with_the_room_is_late_where_it_is_older():
+    rest = remaining([say(n) for n in range(4)], set(), newest=2)
+    assert [one.late for one in rest] == [True, True, False, False]
+
+
+def test_a_later_plan_says_what_is_there_and_doubts_what_shares_nothing():
+    said = [say(n) for n in range(6)]
+    made = plan(GROUP, said, server_name="s")
+    later = as_later(made, said, {"0", "2", "3"})
+    assert (later.known, later.late, later.warnings) == (3, 1, ())
+    (warning,) = as_later(made, said, {"other"}).warnings
+    assert "nothing of this export" in warning
+
+
+def test_the_topic_says_that_what_disappears_in_whatsapp_stays():
+    made = plan(replace(GROUP, description="news", disappearing=86_400), [], server_name="s")
+    assert made.room.topic.splitlines()[0] == "news"
+    assert "after 1 d; here they stay" in made.room.topic
+
+
+def test_only_admins_that_are_invited_lead_the_room():
+    made = plan(GROUP, events(), server_name="s")
+    everybody = tuple(
+        replace(one, becomes=Becomes.ACCOUNT, account=UserId(f"@{n}:s")) for n, one in enumerate(made.people)
     )
-    return replace(one, **changes)
+    assert replace(made, people=everybody).leaders == ("@0:s",)
+    assert made.leaders == ()
 
 
-def test_a_faithful_room_has_no_differences():
-    wanted = [seen(n) for n in range(5)]
-    assert verify(wanted, wanted).differences == 0
-
-
-def test_every_kind_of_difference_is_named():
-    wanted = [seen(n) for n in range(5)]
-    result = verify(wanted, [seen(0), seen(2), seen(1, text="x"), seen(3), seen(3), seen(99)])
-    assert result.missing == ("4",)
-    assert result.doubled == ("3",)
-    assert result.misplaced == ("1",)
-    assert result.altered == ("1",)
-    assert (result.expected, result.found) == (5, 4)
-
-
-@given(st.permutations(range(6)))
-def test_a_shuffled_room_differs_unless_it_is_in_order(order):
-    wanted = [seen(n) for n in range(6)]
-    result = verify(wanted, [wanted[n] for n in order])
-    assert (result.differences == 0) == (list(order) == sorted(order))
+def test_a_group_pins_three_messages_at_most():
+    base = {"chat": GROUP.chat, "origin": Origin.EXPORT, "setting": Setting.PIN}
+    changes = [GroupChange(**base, id=SourceId(f"p{n}"), value=str(n) if n else "") for n in range(5)]
+    assert pins(changes) == ("2", "3", "4")
