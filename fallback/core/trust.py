@@ -25,6 +25,7 @@ class KeysState(Frozen, frozen=True):
         device: our own device's id; ``fingerprint`` is its Ed25519 key, as other clients show it.
         backup: the version of the account's key backup that is kept up; empty for none.
         waiting: messages that came before their key.
+        refused: messages since the start that were replays, or not of whom they said.
     """
 
     identity: IdentityState
@@ -32,6 +33,7 @@ class KeysState(Frozen, frozen=True):
     fingerprint: str
     backup: str = ""
     waiting: int = 0
+    refused: int = 0
 
 
 class OwnDevice(Frozen, frozen=True):

@@ -31,7 +31,7 @@ from fallback.matrix.invitations import Invitations, Standing
 from fallback.matrix.keys import AccountKeys
 from fallback.matrix.read import from_event, said
 from fallback.matrix.rooms import Rooms, room_path
-from fallback.matrix.sync import names_in, read_late, read_raw, read_sync, source_of
+from fallback.matrix.sync import AT_ONCE, names_in, read_late, read_raw, read_sync, source_of
 
 PAGE = 1000
 """Events a page when a room is read back."""
@@ -43,7 +43,7 @@ OPAQUE = "application/octet-stream"
 """What an encrypted file is to its homeserver."""
 FILTER = {
     "presence": {"types": []},
-    "room": {"timeline": {"limit": 100}, "ephemeral": {"types": ["m.receipt"]}},
+    "room": {"timeline": {"limit": 100}, "ephemeral": {"types": ["m.receipt", "m.typing"]}},
 }
 
 
@@ -65,6 +65,7 @@ class NioHomeserver:
         self.appservice = appservice
         self._receiving = asyncio.Lock()
         self._following = False
+        self._late = False
         self._encrypted: set[RoomId] = set()
         self._plain: set[RoomId] = set()
 
@@ -79,7 +80,7 @@ class NioHomeserver:
                 batch = await self._receive(token, wait)
                 yield batch
                 self.client.forget_opened([str(event.id) for event in batch.events])
-                token, wait = batch.token, SYNC_TIMEOUT
+                token, wait = batch.token, 0 if self._late else SYNC_TIMEOUT
         finally:
             self._following = False
 
@@ -103,11 +104,13 @@ class NioHomeserver:
         async with self._receiving:
             self.client.next_batch = token
             response = await self.client.receive(wait, FILTER)
+            await asyncio.sleep(0)
             batch = read_sync(self.client, response)
             await self.keys.invited(batch.invited)
             await self.keys.step()
             await self.invitations.renew(now=_now())
-            late = read_late(self.client)
+            late = await read_late(self.client)
+            self._late = bool(late)
             return replace(batch, events=(*late, *batch.events)) if late else batch
 
     async def _known(self, room: RoomId) -> None:
@@ -158,6 +161,10 @@ class NioHomeserver:
     async def mark_read(self, room: RoomId, event: EventId) -> None:
         """Tell the room that everything up to an event has been read."""
         await self.rooms.mark_read(room, event)
+
+    async def mark_typing(self, room: RoomId, *, seconds: int) -> None:
+        """Tell the room that the person writes, for so long."""
+        await self.rooms.mark_typing(room, seconds)
 
     async def _is_encrypted(self, room: RoomId) -> bool:
         """Tell whether a room is encrypted; one that ever was is for ever."""
@@ -301,15 +308,17 @@ class NioHomeserver:
         names = names_in(self.client, room) or {
             one.mxid: one.name for one in (await self.room_state(room)).members
         }
-        async for raw in self._pages(room, newest_first=newest_first):
-            event = read_raw(self.client, raw, room, names)
-            if event is not None:
-                yield event
+        async for part in self._pages(room, newest_first=newest_first):
+            with self.client.crypto.database.atomic():
+                events = [read_raw(self.client, raw, room, names) for raw in part]
+            for event in events:
+                if event is not None:
+                    yield event
 
     async def brought(self, room: RoomId, *, newest_first: bool = False) -> AsyncIterator[Seen]:
         """Read back what a migration or relay put into a room."""
-        async for sealed in self._pages(room, newest_first=newest_first):
-            raw = source_of(self.client, sealed, room)
+        pages = self._pages(room, newest_first=newest_first)
+        async for raw in (source_of(self.client, sealed, room) async for part in pages for sealed in part):
             content = raw.get("content") or {}
             source = content.get(SOURCE)
             sender = str(raw.get("sender", ""))
@@ -326,12 +335,15 @@ class NioHomeserver:
                     file=read.attachment if isinstance(read, Message) else None,
                 )
 
-    async def _pages(self, room: RoomId, *, newest_first: bool) -> AsyncIterator[Mapping[str, Any]]:
+    async def _pages(self, room: RoomId, *, newest_first: bool) -> AsyncIterator[list[Mapping[str, Any]]]:
+        """Give a room's events in small parts, others having their turn in between."""
         params = {"dir": "b" if newest_first else "f", "limit": str(PAGE)}
         while True:
             page = await self.http.json("GET", f"{room_path(room)}/messages", params=params)
-            for raw in page.get("chunk", ()):
-                yield raw
+            chunk = page.get("chunk", [])
+            for start in range(0, len(chunk), AT_ONCE):
+                yield chunk[start : start + AT_ONCE]
+                await asyncio.sleep(0)
             if not page.get("end") or not page.get("chunk"):
                 return
             params["from"] = page["end"]

@@ -198,6 +198,7 @@ class AccountKeys:
             own.ed25519,
             backup=self._backup.version if self._backup else "",
             waiting=self._client.waiting_count(),
+            refused=self._client.refused,
         )
 
     async def begin(self, password: str = "") -> str:

@@ -1,10 +1,11 @@
 """What a sync brought, as canonical events: opened, judged by who wrote them, in the room's order."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
-from nio import Event, InviteMemberEvent, MegolmEvent, ReceiptEvent, SyncResponse
+from nio import Event, InviteMemberEvent, MegolmEvent, ReceiptEvent, SyncResponse, TypingNoticeEvent
 from nio.exceptions import EncryptionError
 
 from fallback.core.events import CLEAR, Canonical, Edit, Identity, Message, Notice, Receipt, ReceiptKind, Vote
@@ -15,22 +16,27 @@ from fallback.matrix.crypto.client import SafeClient
 from fallback.matrix.read import from_event
 from fallback.text import sanitise_name
 
+AT_ONCE = 25
+"""Messages that are read before others get their turn: a frame of the screen, a heartbeat."""
+
 
 def read_sync(client: SafeClient, response: SyncResponse) -> SyncBatch:
     """Read one answer; what came before its key is put aside, and comes with a later batch."""
     events: list[Canonical] = []
     limited: list[tuple[RoomId, str]] = []
+    typing: list[tuple[RoomId, tuple[UserId, ...]]] = []
     for room, info in response.rooms.join.items():
         names = names_in(client, room)
         if info.timeline.limited:
             limited.append((RoomId(room), info.timeline.prev_batch or ""))
-        for event in info.timeline.events:
-            read = read_event(client, event, room, names)
-            if read is not None:
-                events.append(read)
+        with client.crypto.database.atomic():
+            read = [read_event(client, event, room, names) for event in info.timeline.events]
+        events += [event for event in read if event is not None]
         for ephemeral in info.ephemeral:
             if isinstance(ephemeral, ReceiptEvent):
                 events += _receipts(ephemeral, room, names)
+            elif isinstance(ephemeral, TypingNoticeEvent):
+                typing.append((RoomId(room), tuple(UserId(user) for user in ephemeral.users)))
     return SyncBatch(
         events=tuple(events),
         token=response.next_batch,
@@ -42,6 +48,7 @@ def read_sync(client: SafeClient, response: SyncResponse) -> SyncBatch:
             if isinstance(event, InviteMemberEvent) and event.state_key == client.user_id
         ),
         limited=tuple(limited),
+        typing=tuple(typing),
     )
 
 
@@ -97,10 +104,16 @@ def _in_clear(
     return read
 
 
-def read_late(client: SafeClient) -> list[Canonical]:
+async def read_late(client: SafeClient) -> list[Canonical]:
     """Read what was put aside and whose key has come since; ``SafeClient.forget_opened`` when it is safe."""
-    opened = (read_event(client, event, room, names_in(client, room)) for room, event in client.opened())
-    return [event for event in opened if event is not None]
+    events = []
+    for number, (room, event) in enumerate(client.opened(), 1):
+        read = read_event(client, event, room, names_in(client, room))
+        if read is not None:
+            events.append(read)
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return events
 
 
 def names_in(client: SafeClient, room: str) -> dict[str, str]:

@@ -84,9 +84,7 @@ class Synapse:
         """Replace Sara's identity, as somebody with her password could; returns its fingerprint."""
         await self.settle()
         client, keys = self._sides[1].client, CrossSigningKeys()
-        await Identity(client.http, client.own).publish(
-            keys, self._accounts["sara"].password, replace=True
-        )
+        await Identity(client.http, client.own).publish(keys, self._accounts["sara"].password, replace=True)
         await self.settle()
         return keys.public(MASTER)
 

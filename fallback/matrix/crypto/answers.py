@@ -1,11 +1,33 @@
 """What an answer of the homeserver's means for us, and that taking one in waits for nothing."""
 
+import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
-from nio import ErrorResponse
+import aiohttp
+from nio import AsyncClient, ErrorResponse, SyncResponse
 
 from fallback.errors import AuthError, TransientError
+from fallback.matrix.crypto.waiting import fill_in
+
+
+class Reading(AsyncClient):
+    """The part of a client that reads answers; a sync's, which is long to check, beside the loop."""
+
+    async def parse_body(self, transport_response: aiohttp.ClientResponse) -> dict[Any, Any]:
+        """Parse an answer, with what nio demands of events."""
+        return cast("dict[Any, Any]", fill_in(await super().parse_body(transport_response)))
+
+    async def create_matrix_response(
+        self, response_class: type, transport_response: aiohttp.ClientResponse, *rest: Any, **named: Any
+    ) -> Any:
+        """Make nio's response of an answer."""
+        if not issubclass(response_class, SyncResponse):
+            return await super().create_matrix_response(response_class, transport_response, *rest, **named)
+        body = await self.parse_body(transport_response)
+        response = await asyncio.to_thread(cast("Any", response_class).from_dict, body)
+        response.transport_response = transport_response
+        return response
 
 
 def failure(code: str | None, message: str) -> AuthError | TransientError:

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import aiohttp
 from nio import (
-    AsyncClient,
     AsyncClientConfig,
     ErrorResponse,
     KeysQueryError,
@@ -28,7 +27,7 @@ from nio import (
 from nio.api import Api
 
 from fallback.errors import AuthError, PermanentError, TransientError
-from fallback.matrix.crypto.answers import at_once, check, failure
+from fallback.matrix.crypto.answers import Reading, at_once, check, failure
 from fallback.matrix.crypto.backup import BATCH, Backup
 from fallback.matrix.crypto.device import FullKeysQuery, IdentityChangedError, OlmDeviceKey
 from fallback.matrix.crypto.olm import GuardedOlm, SecretHandler
@@ -36,7 +35,7 @@ from fallback.matrix.crypto.roomkeys import RoomKey
 from fallback.matrix.crypto.rotation import Rotation, rotations
 from fallback.matrix.crypto.store import CryptoStore
 from fallback.matrix.crypto.trust import Sharing, Trust, Verdict
-from fallback.matrix.crypto.waiting import Waiting, fill_in
+from fallback.matrix.crypto.waiting import Waiting
 from fallback.matrix.http import MatrixHttp, Renew
 from fallback.text import sanitise_name
 
@@ -44,7 +43,7 @@ log = logging.getLogger(__name__)
 SHARED_HISTORY = ("shared", "world_readable")
 
 
-class SafeClient(Waiting, AsyncClient):
+class SafeClient(Waiting, Reading):
     """One device of one account.
 
     Callbacks run inside of a sync's transaction: they must not wait nor raise, only put the event in a queue.
@@ -177,10 +176,6 @@ class SafeClient(Waiting, AsyncClient):
     async def _handle_joined_rooms(self, response: SyncResponse) -> None:
         self.machine.rotations.update(rotations(response))
         await super()._handle_joined_rooms(response)
-
-    async def parse_body(self, transport_response: aiohttp.ClientResponse) -> dict[Any, Any]:
-        """Parse an answer, with what nio demands of events."""
-        return cast("dict[Any, Any]", fill_in(await super().parse_body(transport_response)))
 
     def verdict(self, event: Any) -> Verdict:
         """Judge the sender of an encrypted or decrypted event (``event.room_id`` is set by nio)."""

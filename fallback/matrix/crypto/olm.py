@@ -11,7 +11,7 @@ from nio.exceptions import EncryptionError
 
 from fallback.matrix.crypto.canonical import Json, b64, is_signed, signable
 from fallback.matrix.crypto.forwarding import Forwarding
-from fallback.matrix.crypto.roomkeys import MEGOLM, RoomKey
+from fallback.matrix.crypto.roomkeys import MEGOLM, RoomKey, is_same
 from fallback.matrix.crypto.rotation import Rotation
 from fallback.matrix.crypto.store import CryptoStore
 from fallback.matrix.crypto.trust import Trust, Verdict
@@ -58,6 +58,11 @@ class GuardedOlm(Forwarding):
     def has(self, room: str, name: str) -> bool:
         """Tell whether we have a session's key."""
         return self.session(room, name) is not None
+
+    def first_index(self, room: str, name: str) -> int | None:
+        """Give the index of the first message that a session opens; ``None`` without its key."""
+        found = self.session(room, name)
+        return found.first_known_index if found else None
 
     @property
     def session_count(self) -> int:
@@ -377,12 +382,6 @@ class GuardedOlm(Forwarding):
             own_key=self.account.identity_keys["curve25519"],
             imported=lambda room, name: (room, name) in self.imported,
         )
-
-
-def is_same(one: InboundGroupSession, other: InboundGroupSession) -> bool:
-    """Tell whether two sessions are one ratchet, known from different indexes on."""
-    index = max(one.first_known_index, other.first_known_index)
-    return bool(one.export_session(index) == other.export_session(index))
 
 
 def _parts(items: list[tuple[OlmDevice, Json]]) -> Iterator[list[tuple[OlmDevice, Json]]]:

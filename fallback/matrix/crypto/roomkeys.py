@@ -101,4 +101,10 @@ class RoomKey(msgspec.Struct, frozen=True):
         return int(vodozemac.InboundGroupSession.import_session(exported).first_known_index)
 
 
+def is_same(one: InboundGroupSession, other: InboundGroupSession) -> bool:
+    """Tell whether two sessions are one ratchet, known from different indexes on."""
+    index = max(one.first_known_index, other.first_known_index)
+    return bool(one.export_session(index) == other.export_session(index))
+
+
 _OLD_NAME = "org.matrix.msc3061.shared_history"

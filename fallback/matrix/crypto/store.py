@@ -43,6 +43,7 @@ SCHEMA: tuple[tuple[str, ...], ...] = (
             UNIQUE (room, sender)
         )""",
     ),
+    ("ALTER TABLE fallback_waiting ADD COLUMN position INTEGER NOT NULL DEFAULT 2147483647",),
 )
 """What each version of our tables adds; the number of the last is the file's ``user_version``."""
 WAITING_LIMIT = 10_000
@@ -94,6 +95,7 @@ class CryptoStore(SqliteStore):
         if len(root) != 32:
             raise StoreError("the key of the crypto store has 32 bytes")
         self._raw_key = root.hex()
+        self._counted: dict[str, int] = {}
         self._lock = _owned(Path(store_path) / "crypto.lock")
         try:
             super().__init__(
@@ -221,13 +223,22 @@ class CryptoStore(SqliteStore):
 
     # ── messages without a key ───────────────────────────────────────────────────────────────────
 
-    def put_aside(self, room: str, event: str, session: str, source: str) -> int:
-        """Keep a message that waits for its key; returns how many older ones had to go for it."""
+    def put_aside(self, room: str, event: str, session: str, source: str, position: int) -> int:
+        """Keep a message that waits for its key; returns how many older ones had to go for it.
+
+        Args:
+            position: its index in the session.
+        """
         run = self.database.execute_sql
         run(
-            "INSERT OR IGNORE INTO fallback_waiting (event, room, session, source) VALUES (?, ?, ?, ?)",
-            (event, room, session, source),
+            "INSERT OR IGNORE INTO fallback_waiting (event, room, session, source, position)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (event, room, session, source, position),
         )
+        known = self._counted.get(room)
+        self._counted[room] = self.waiting_count(room) if known is None else known + 1
+        if self._counted[room] <= WAITING_LIMIT:
+            return 0
         excess = self.waiting_count(room) - WAITING_LIMIT
         if excess > 0:
             run(
@@ -235,19 +246,36 @@ class CryptoStore(SqliteStore):
                 " (SELECT number FROM fallback_waiting WHERE room = ? ORDER BY number LIMIT ?)",
                 (room, excess),
             )
+        del self._counted[room]
         return max(excess, 0)
 
-    def waiting(self, has: Callable[[str, str], bool]) -> list[tuple[str, str, str]]:
-        """List room, event id and source of the messages whose (room, session) we have, oldest first."""
+    def waiting(
+        self, first_index: Callable[[str, str], int | None], limit: int
+    ) -> list[tuple[str, str, str]]:
+        """List room, event id and source of waiting messages whose key is here, oldest first.
+
+        Args:
+            first_index: gives the index from which on a (room, session) opens messages.
+            limit: how many at most.
+        """
         run = self.database.execute_sql
-        rows: list[tuple[int, str, str, str]] = []
+        ready: list[tuple[int]] = []
         for room, session in run("SELECT DISTINCT room, session FROM fallback_waiting").fetchall():
-            if has(room, session):
-                rows += run(
-                    "SELECT number, room, event, source FROM fallback_waiting WHERE room = ? AND session = ?",
-                    (room, session),
+            index = first_index(room, session)
+            if index is not None:
+                ready += run(
+                    "SELECT number FROM fallback_waiting WHERE room = ? AND session = ? AND position >= ?"
+                    " ORDER BY number LIMIT ?",
+                    (room, session, index, limit),
                 )
-        return [(room, event, source) for _, room, event, source in sorted(rows)]
+        row = "SELECT room, event, source FROM fallback_waiting WHERE number = ?"
+        return [run(row, number).fetchone() for number in sorted(ready)[:limit]]
+
+    def place(self, event: str, position: int) -> None:
+        """Say where in its session a message is that an older version put aside."""
+        self.database.execute_sql(
+            "UPDATE fallback_waiting SET position = ? WHERE event = ?", (position, event)
+        )
 
     def missing(self, after: int, limit: int) -> list[tuple[int, str, str, str]]:
         """List number, room, session and source of one waiting message a session, of those after a number."""
@@ -260,13 +288,16 @@ class CryptoStore(SqliteStore):
 
     def waiting_count(self, room: str = "") -> int:
         """Count the messages that wait, of one room or all."""
-        rows = self.database.execute_sql(
-            "SELECT count(*) FROM fallback_waiting WHERE room = ? OR ? = ''", (room, room)
-        )
-        return int(next(iter(rows))[0])
+        run = self.database.execute_sql
+        if room:
+            rows = run("SELECT count(*) FROM fallback_waiting WHERE room = ?", (room,))
+        else:
+            rows = run("SELECT count(*) FROM fallback_waiting")
+        return int(rows.fetchone()[0])
 
     def forget_waiting(self, events: Iterable[str]) -> None:
         """Remove messages by event id."""
+        self._counted.clear()
         with self.database.atomic():
             for event in events:
                 self.database.execute_sql("DELETE FROM fallback_waiting WHERE event = ?", (event,))

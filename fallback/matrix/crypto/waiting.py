@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import vodozemac
@@ -15,10 +15,18 @@ from fallback.matrix.crypto.store import CryptoStore
 from fallback.text import sanitise_name
 
 log = logging.getLogger(__name__)
+LAST = 2**31 - 1
+"""After every index of a session; the store has it for messages that were put aside before it kept indexes."""
 
 
 class Keys(Protocol):
     """What a client has for opening messages."""
+
+    refused: int
+
+    def refuse(self, room: str) -> None:
+        """Count a refused message."""
+        ...
 
     @property
     def machine(self) -> GuardedOlm:
@@ -32,7 +40,13 @@ class Keys(Protocol):
 
 
 class Waiting:
-    """The part of a client that waits for keys."""
+    """The part of a client that waits for keys.
+
+    Attributes:
+        refused: messages since the start that were replays, or not of whom they said.
+    """
+
+    refused = 0
 
     def put_aside(self: Keys, event: MegolmEvent) -> bool:
         """Keep a message until its key comes; returns whether it waits.
@@ -43,36 +57,38 @@ class Waiting:
         if not room or not session:
             return False
         if not _lacks_key(self.machine, event):
-            log.warning("a message in %s is refused though its key is here", sanitise_name(room))
+            self.refuse(room)
             return False
-        dropped = self.crypto.put_aside(room, event.event_id, session, json.dumps(event.source))
+        position = _position(event)
+        dropped = self.crypto.put_aside(room, event.event_id, session, json.dumps(event.source), position)
         if dropped:
             log.warning("%d messages in %s no longer wait for their key", dropped, sanitise_name(room))
         return True
 
-    def opened(self: Keys, limit: int = 200) -> list[tuple[str, Event]]:
-        """Decrypt waiting messages whose key has come since, oldest first; they stay until ``forget_opened``.
+    def opened(self: Keys, limit: int = 500) -> Iterator[tuple[str, Event]]:
+        """Decrypt waiting messages whose key has come since, one by one, oldest first.
+
+        They stay until ``forget_opened``; what is refused goes.
 
         Args:
-            limit: how many at most, so that a caller with a screen can draw between two calls.
+            limit: how many at most.
         """
-        found: list[tuple[str, Event]] = []
-        refused: list[str] = []
-        for room, name, source in self.crypto.waiting(self.machine.has):
-            if len(found) == limit:
-                break
+        for room, name, source in self.crypto.waiting(self.machine.first_index, limit):
             event = MegolmEvent.from_dict({**fill_in(json.loads(source)), "room_id": room})
-            if not isinstance(event, MegolmEvent):
-                refused.append(name)
-            elif not _lacks_key(self.machine, event):
-                try:
-                    found.append((room, self.machine.decrypt_megolm_event(event)))
-                except EncryptionError:
-                    refused.append(name)
-        if refused:
-            log.warning("%d messages that waited for their key are refused", len(refused))
-            self.crypto.forget_waiting(refused)
-        return found
+            if isinstance(event, MegolmEvent) and _lacks_key(self.machine, event):
+                self.crypto.place(name, _position(event))
+                continue
+            opened = _decrypted(self.machine, event)
+            if opened is None:
+                self.refuse(room)
+                self.crypto.forget_waiting([name])
+            else:
+                yield room, opened
+
+    def refuse(self: Keys, room: str) -> None:
+        """Count a message that is a replay, or not of whom it says it is."""
+        log.warning("a message in %s is refused though its key is here", sanitise_name(room))
+        self.refused += 1
 
     def forget_opened(self: Keys, ids: Iterable[str]) -> None:
         """Remove messages by event id: they are in the timeline now."""
@@ -101,11 +117,20 @@ def fill_in(value: Any) -> Any:
 
 
 def _lacks_key(machine: GuardedOlm, event: MegolmEvent) -> bool:
-    session = machine.session(event.room_id, event.session_id or "")
-    if session is None:
-        return True
+    known = machine.first_index(event.room_id, event.session_id or "")
+    return known is None or _position(event) < known
+
+
+def _decrypted(machine: GuardedOlm, event: object) -> Event | None:
     try:
-        index = vodozemac.MegolmMessage.from_base64(event.ciphertext).message_index()
+        return machine.decrypt_megolm_event(event) if isinstance(event, MegolmEvent) else None
+    except EncryptionError:
+        return None
+
+
+def _position(event: MegolmEvent) -> int:
+    """Give a message's index in its session; a malformed one is after all of them."""
+    try:
+        return int(vodozemac.MegolmMessage.from_base64(event.ciphertext).message_index())
     except (ValueError, vodozemac.DecodeException):
-        return False
-    return bool(index < session.first_known_index)
+        return LAST

@@ -1,5 +1,6 @@
 """Messages without a key wait for it; what is replayed or mislabelled does not; schema, rotation, refusals."""
 
+import asyncio
 import json
 
 import pytest
@@ -14,7 +15,8 @@ from fallback.matrix.crypto.roomkeys import RoomKey
 from fallback.matrix.crypto.rotation import Rotation
 from fallback.matrix.crypto.store import SCHEMA, CryptoStore
 from fallback.matrix.crypto.trust import Verdict
-from fallback.matrix.crypto.waiting import fill_in
+from fallback.matrix.crypto.waiting import LAST, fill_in
+from fallback.matrix.sync import AT_ONCE, read_late
 from tests.matrix.crypto.conftest import KEY
 from tests.matrix.crypto.test_guards import ALICE, BOB, MALLORY, ROOM, TEXT, known, machine, plain_machine
 
@@ -61,17 +63,46 @@ async def test_a_message_waits_for_its_key_over_a_restart(tmp_path, alice):
     assert bob.put_aside(parsed(message(alice, "one")))
     assert bob.put_aside(parsed(message(alice, "two")))
     assert (bob.waiting_count(), bob.waiting_count(ROOM), bob.waiting_count("!other:x")) == (2, 2, 0)
-    assert bob.opened() == []
+    assert list(bob.opened()) == []
     await bob.close()
     bob = opened_client(tmp_path)
     give_key(bob, alice)
-    found = bob.opened()
+    found = list(bob.opened())
     assert [(room, event.body) for room, event in found] == [(ROOM, "one"), (ROOM, "two")]
-    assert len(bob.opened()) == 2  # until they are acknowledged
+    assert len(list(bob.opened())) == 2  # until they are acknowledged
     assert [event.body for _, event in bob.opened(limit=1)] == ["one"]
     bob.forget_opened(event.event_id for _, event in found)
-    assert (bob.opened(), bob.waiting_count()) == ([], 0)
+    assert (list(bob.opened()), bob.waiting_count()) == ([], 0)
     await bob.close()
+
+
+async def test_messages_before_the_key_are_not_looked_at_again(bob, alice):
+    for name in "abcd":
+        bob.put_aside(parsed(message(alice, name)))
+    bob.crypto.database.execute_sql("UPDATE fallback_waiting SET position = ?", (LAST,))  # an older version's
+    give_key(bob, alice, index=2)
+    assert list(bob.opened(limit=2)) == []
+    assert [event.body for _, event in bob.opened(limit=2)] == ["c", "d"]
+    give_key(bob, alice)
+    assert [event.body for _, event in bob.opened()] == ["a", "b", "c", "d"]
+
+
+async def test_others_have_their_turn_while_many_messages_are_read(bob, alice):
+    for number in range(3 * AT_ONCE):
+        bob.put_aside(parsed(message(alice, str(number))))
+    give_key(bob, alice)
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    assert len(await read_late(bob)) == 3 * AT_ONCE
+    counting.cancel()
+    assert turns >= 2
 
 
 async def test_a_message_older_than_the_key_that_we_have_waits_for_more_of_it(bob, alice):
@@ -79,7 +110,7 @@ async def test_a_message_older_than_the_key_that_we_have_waits_for_more_of_it(bo
     message(alice, "second")
     give_key(bob, alice, index=1)
     assert bob.put_aside(first)
-    assert bob.opened() == []
+    assert list(bob.opened()) == []
     give_key(bob, alice)
     assert [event.body for _, event in bob.opened()] == ["first"]
 
@@ -91,14 +122,14 @@ async def test_a_replayed_or_mislabelled_message_is_not_put_aside(bob, alice):
     bob.machine.decrypt_megolm_event(parsed(source))
     assert not bob.put_aside(parsed({**source, "event_id": "$again:x"}))
     assert not bob.put_aside(parsed(message(alice, "two", sender=MALLORY)))
-    assert bob.waiting_count() == 0
+    assert (bob.waiting_count(), bob.refused) == (0, 2)
 
 
 async def test_a_mislabelled_message_that_waited_is_refused_when_its_key_comes(bob, alice):
     known(bob.machine, alice, plain_machine(MALLORY, "MALLORY"))
     assert bob.put_aside(parsed(message(alice, "false", sender=MALLORY)))
     give_key(bob, alice)
-    assert (bob.opened(), bob.waiting_count()) == ([], 0)
+    assert (list(bob.opened()), bob.waiting_count(), bob.refused) == ([], 0, 1)
 
 
 async def test_the_oldest_of_too_many_waiting_messages_go(bob, alice, monkeypatch, caplog):
