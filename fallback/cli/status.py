@@ -1,5 +1,6 @@
 """``fallback status``: the profile at a glance."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -7,6 +8,7 @@ import click
 from fallback.cli.output import data, emit_json
 
 if TYPE_CHECKING:
+    from fallback.core.ports import Store
     from fallback.paths import Profile
 
 
@@ -38,12 +40,23 @@ def command(profile: str, *, as_json: bool) -> None:
         data("relay     runs")
     for group in facts["groups"]:
         data(f"group     {group}")
+    for name, found in facts["verified"].items():
+        at = datetime.fromtimestamp(found["at"] / 1000, UTC)
+        data(f"verified  {name}: {found['differences']} differences, {at:%Y-%m-%d %H:%M} UTC")
 
 
 async def _facts(where: "Profile") -> dict[str, Any]:
     from fallback.relay.client import NoRelayError, ask
 
-    none: dict[str, Any] = {"profile": where.name, "account": None, "groups": [], "waiting": 0, "stuck": 0, "relay": False}
+    none: dict[str, Any] = {
+        "profile": where.name,
+        "account": None,
+        "groups": [],
+        "waiting": 0,
+        "stuck": 0,
+        "relay": False,
+        "verified": {},
+    }
     try:
         told = await ask(where.data, "status")
     except NoRelayError:
@@ -71,4 +84,20 @@ async def _stored(where: "Profile") -> dict[str, Any]:
             "groups": [one.name or one.id for one in await store.portals()],
             "waiting": await store.pending(),
             "stuck": len(await store.wedges()),
+            "verified": await _verified(store),
         }
+
+
+async def _verified(store: "Store") -> dict[str, dict[str, int]]:
+    """Tell when each group's room was last held against its export, and how many differences there were."""
+    import msgspec
+
+    from fallback.core.verification import Report, report_key
+
+    found = {}
+    for portal in await store.portals():
+        kept = await store.get(report_key(portal.id))
+        if kept:
+            report = msgspec.json.decode(kept, type=Report)
+            found[portal.name or portal.id] = {"at": report.at, "differences": report.differences}
+    return found

@@ -96,7 +96,9 @@ async def reading(profile: Profile) -> "AsyncIterator[tuple[Store, NioHomeserver
         AuthError: it has no account yet.
         HomeserverError: its homeserver can't be started.
     """
-    if not profile.homeserver.exists():
+    from fallback.homeserver.layout import Layout, load_state
+
+    if load_state(Layout(profile.homeserver)) is None:
         async with signed_in(profile) as opened:
             yield opened
         return

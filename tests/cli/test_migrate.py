@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,36 @@ def test_a_room_is_encrypted_unless_one_says_otherwise(chat, capsys):
 def test_a_team_that_is_not_there_is_named(chat, capsys):
     assert run(chat, "--plan", "--team", Path("gone.vcf")) == 5
     assert "gone.vcf can't be read" in capsys.readouterr().err
+
+
+def test_several_exports_of_a_group_are_one_history(chat, tmp_path, capsys):
+    longer = tmp_path / "longer.txt"
+    longer.write_text(EXPORT + "04/10/2021, 18:50 - Sara: and one more\n")
+    assert run(chat, longer, "--plan", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["plan"]["events"] == len(EXPORT.splitlines()) + 1
+    assert "of 2 exports: 5 events in common, 0 added" in told["plan"]["warnings"]
+
+
+def test_exports_of_two_groups_are_refused_before_anything_is_sent(chat, tmp_path, capsys):
+    other = tmp_path / "other.txt"
+    lines = [f"04/10/2021, 18:{n} - Mona: something else altogether {n}\n" for n in range(30, 50)]
+    other.write_text("".join(lines))
+    assert run(chat, other, "--plan") == 2
+    assert "shares no message with the other exports" in capsys.readouterr().err
+
+
+def test_a_plan_warns_of_what_is_no_group_and_of_the_future(tmp_path, capsys):
+    pair = tmp_path / "WhatsApp Chat with Omar.txt"
+    soon = datetime.now(UTC) + timedelta(days=20)
+    pair.write_text(f"04/10/2021, 18:38 - Sara: hello\n{soon:%d/%m/%Y}, 18:39 - Omar: here\n")
+    assert run(pair, "--plan") == 0
+    shown = capsys.readouterr().out
+    assert "a chat of two people" in shown
+    assert "1 messages are from the future" in shown
+
+
+def test_a_picture_that_is_none_is_named_before_the_homeserver_starts(chat, tmp_path, capsys):
+    assert run(chat, "--yes", "--picture", tmp_path / "group.txt") == 2
+    assert "group.txt is no picture" in capsys.readouterr().err
+    assert not list(Profile("default").homeserver.iterdir())
