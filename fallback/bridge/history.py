@@ -37,6 +37,7 @@ class History:
 
     Args:
         imported: what is in the room; grows with each chain.
+        mentioned: the account or ghost that a mention of somebody points at.
         say: told in words what a person should know meanwhile.
         stored: told of each file that is done with.
         stopping: asked before each chain whether somebody wants to stop.
@@ -53,6 +54,7 @@ class History:
         ghost: Callable[[Identity], UserId],
         imported: dict[SourceId, EventId],
         *,
+        mentioned: Callable[[Identity], UserId],
         clock: Clock,
         say: Callable[[str], None],
         stored: Callable[[], None],
@@ -65,6 +67,7 @@ class History:
         self._store = store
         self._ghost = ghost
         self._imported = imported
+        self._mentioned = mentioned
         self._clock = clock
         self._say = say
         self._stored = stored
@@ -132,7 +135,7 @@ class History:
             if _target(event) in chain:
                 await self._put(chain)
             sender, key = self._ghost(event.sender), delivery_id(self._portal, event, MATRIX)
-            pointed = _pointed(event, self._imported)
+            pointed = _pointed(self._with_mentions(event), self._imported)
             one = self._importer.convert(pointed, sender=sender, key=key)
             if one is None:
                 await self._put(chain)
@@ -141,6 +144,15 @@ class History:
                 chain[event.id] = one
                 await self._end(chain, event)
         await self._put(chain)
+
+    def _with_mentions(self, event: Canonical) -> Canonical:
+        """Say whom a text mentions as the room knows them."""
+        if not isinstance(event, Message | Edit) or not event.mentions:
+            return event
+        people = tuple(
+            one if one.mxid else replace(one, mxid=self._mentioned(one)) for one in event.mentions if one.key
+        )
+        return replace(event, mentions=people)
 
     async def _end(self, chain: dict[SourceId, Brought], event: Canonical) -> None:
         """End a poll with the next chain."""

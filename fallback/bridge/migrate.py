@@ -10,7 +10,7 @@ from fallback.bridge.history import History, Media
 from fallback.bridge.read_back import Progress, check, told_by_relay
 from fallback.clock import SystemClock
 from fallback.core.events import Canonical, Identity, Message
-from fallback.core.ids import EventId, SourceId
+from fallback.core.ids import EventId, SourceId, UserId
 from fallback.core.importing import Furnishing, ImportingHomeserver
 from fallback.core.migration import Plan, ghosts, pins, remaining, timeline
 from fallback.core.ports import Clock, Portal, Store
@@ -138,6 +138,7 @@ class Migration:
             self.store,
             self.ghost,
             imported,
+            mentioned=await self._mentioned(portal),
             clock=self.clock,
             say=self.say,
             stored=files,
@@ -149,6 +150,19 @@ class Migration:
                 messages(count)
         finally:
             self.refused = history.refused
+
+    async def _mentioned(self, portal: Portal) -> Callable[[Identity], UserId]:
+        """Give whom a mention points at: an account of the plan; who is in the room is not called again for it."""
+        here = {one.mxid for one in (await self.homeserver.room_state(portal.room)).members}
+        invited = set(self.plan.invited)
+        accounts = {one.ghost: one.account for one in self.plan.people if one.account in invited}
+
+        def who(identity: Identity) -> UserId:
+            own = self.ghost(identity)
+            account = accounts.get(own, own)
+            return own if account in here else account
+
+        return who
 
     async def check(
         self, portal: Portal, events: Iterable[Canonical], *, media: Media | None = None, most: int = 0

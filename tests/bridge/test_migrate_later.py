@@ -18,7 +18,7 @@ from fallback.core.events import (
     PollOption,
     Setting,
 )
-from fallback.core.ids import ChatId, SourceId
+from fallback.core.ids import ChatId, SourceId, UserId
 from fallback.core.migration import plan
 from fallback.errors import InterruptedWorkError
 from fallback.simulator.rooms import MemoryHomeserver, MemoryServer
@@ -196,3 +196,20 @@ async def test_what_the_relay_brought_is_not_brought_again():
     await scene.bring(later)
     assert [one.id for one in scene.timeline(portal)] == ["e0", "e1", "e2", "e3", "e6"]
     assert (await scene.migration(later).check(portal, later)).differences == 0
+
+
+async def test_a_mention_is_of_the_account_until_that_is_in_the_room():
+    scene = Scene()
+    events = [Message(**BASE, id=SourceId("m0"), sender=OMAR, text="@Sara?", mentions=(SARA, OMAR))]
+    made = plan(GROUP, events, server_name=scene.server.name)
+    account = f"@sara:{scene.server.name}"
+    sara = decided(made.people[0], Contact(name="Sara", mxids=(account,)), "you said so")
+    made = replace(made, people=(sara, *made.people[1:]))
+    run = scene.migration(events, plan=made)
+    portal = await run.run(events, Files())
+    mentioned = [one.mxid for one in scene.timeline(portal)[0].mentions]
+    assert mentioned == [account, run.ghost(OMAR)]
+    scene.room(portal).members[UserId(account)] = "Sara"
+    events += [replace(events[0], id=SourceId("m1"))]
+    await scene.migration(events, plan=replace(made, events=2)).run(events, Files())
+    assert scene.timeline(portal)[1].mentions[0].mxid == run.ghost(SARA)
