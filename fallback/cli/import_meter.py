@@ -61,10 +61,10 @@ class _Lines:
         now = time.monotonic()
         since, first = self._begun.setdefault(step, (now, done))
         if total and done * 10 // total != (done - 1) * 10 // total:
-            say(f"{STEPS[step]}: {done} of {total}{_pace(done - first, total - done, now - since)}")
+            say(f"{STEPS[step]}: {done} of {total}{pace(done - first, total - done, now - since)}")
 
 
-def _pace(done: int, rest: int, seconds: float) -> str:
+def pace(done: int, rest: int, seconds: float) -> str:
     """Say how fast it goes and how long the rest takes; nothing where that can't be known yet."""
     if seconds < 0.5 or not done:
         return ""

@@ -39,7 +39,7 @@ async def invite_all(
     book, done = Book(await store.contacts()), []
     wanted = list(dict.fromkeys(users))
     led = set((await store.get(leaders_key(room.portal.id)) or "").split())
-    leaders = [user for user in wanted if led & _ghosts_of(user, book, led)]
+    leaders = [user for user in wanted if led & ghosts_of(user, book, led)]
     if leaders:
         await side.furnish(room.portal.room, Furnishing(powers=dict.fromkeys(leaders, 100)))
     for user in wanted:
@@ -73,7 +73,7 @@ async def tokens(
     return {mark: token for mark, (token, _) in kept.items()}
 
 
-def _ghosts_of(user: UserId, book: Book, ghosts: Iterable[str]) -> set[str]:
+def ghosts_of(user: UserId, book: Book, ghosts: Iterable[str]) -> set[str]:
     """Give the ghosts that stand for an account's person, by the contacts."""
     servers = {one.partition(":")[2] for one in ghosts if is_ghost(one)}
     return {
