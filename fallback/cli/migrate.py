@@ -69,6 +69,16 @@ if TYPE_CHECKING:
     metavar="CHOICE",
     help="With --account: all, last:500, since:DATE, none or archive.  [default: all]",
 )
+@click.option(
+    "--beside",
+    metavar="ROOM",
+    help="With --account: the group is in this room already; its history gets one of its own.",
+)
+@click.option(
+    "--space",
+    metavar="NAME",
+    help="With --account: put the room into your space of that name, made if need be.",
+)
 @click.pass_obj
 def command(profile: str, /, exports: tuple[Path, ...], **options: Any) -> None:
     """Turn the exports of a WhatsApp group into a Matrix room.
@@ -109,11 +119,13 @@ async def _migrate(
     plan_file: Path | None,
     by_account: bool,
     told: str | None,
+    beside: str | None,
+    space: str | None,
     **reading: str | None,
 ) -> None:
     from fallback import compose
     from fallback.cli.import_run import carry_out, show
-    from fallback.cli.own_account import OnOwnAccount
+    from fallback.cli.own_account import OnOwnAccount, Ties
     from fallback.cli.plan import describe
     from fallback.compose.exports import Reading, group_history
     from fallback.errors import FallbackError
@@ -122,7 +134,7 @@ async def _migrate(
 
     where = Profile(profile)
     config = compose.settings(where)
-    choice = _choice(told, by_account=by_account)
+    choice = _choice(told, by_account=by_account, ties=(beside, space))
     say(f"reading {', '.join(path.name for path in paths)}")
     reading["timezone"] = reading["timezone"] or config.whatsapp.timezone or None
     looking = only_plan or dry_run or plan_out is not None
@@ -143,7 +155,7 @@ async def _migrate(
             if opened is None:
                 opened = await stack.enter_async_context(compose.open_profile(where, shared=looking))
             zone = zone_of(reading["timezone"])
-            own = OnOwnAccount(where, *opened, plan, history, choice, zone)
+            own = OnOwnAccount(where, *opened, plan, history, choice, zone, Ties(beside or "", space or ""))
             await own.run(invite, looking=looking, yes=yes or resume, as_json=as_json)
             return
         if looking:
@@ -166,14 +178,15 @@ async def _migrate(
         )
 
 
-def _choice(told: str | None, *, by_account: bool) -> "HistoryChoice | None":
+def _choice(told: str | None, *, by_account: bool, ties: tuple[str | None, ...]) -> "HistoryChoice | None":
     """Read how much the account tells; ``None`` where the ghosts bring all of it."""
     from fallback.core.history_choice import parse
     from fallback.errors import UsageError
 
-    if told and not by_account:
+    if any((told, *ties)) and not by_account:
         raise UsageError(
-            "--history is for the way of --account", "Ghosts bring all of it: leave --history out."
+            "--history, --beside and --space are for the way of --account",
+            "Ghosts bring all of it into one room: leave them out.",
         )
     return parse(told or "all") if by_account else None
 

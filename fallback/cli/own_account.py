@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -16,7 +16,7 @@ from fallback.cli.plan import span
 if TYPE_CHECKING:
     from fallback.compose.exports import GroupHistory
     from fallback.core.history_choice import Estimate, HistoryChoice
-    from fallback.core.ids import EventId, SourceId
+    from fallback.core.ids import EventId, RoomId, SourceId, UserId
     from fallback.core.migration import Plan
     from fallback.core.ports import Portal, Store
     from fallback.core.retelling import Line
@@ -31,6 +31,18 @@ SHOWN = 10
 """Refused events that are named one by one."""
 
 
+class Ties(NamedTuple):
+    """What the room is tied to; empty for nothing.
+
+    Args:
+        beside: the room where the group is already.
+        space: the name of one of the account's spaces.
+    """
+
+    beside: str = ""
+    space: str = ""
+
+
 @dataclass
 class OnOwnAccount:
     """One group on its way; a second run goes on where the first one stopped.
@@ -39,6 +51,7 @@ class OnOwnAccount:
         zone: of the phone that exported, in which the times are written.
 
     Attributes:
+        space: that the room is in.
         refused: events that are not in the room as they are, and why.
     """
 
@@ -49,6 +62,8 @@ class OnOwnAccount:
     history: "GroupHistory"
     choice: "HistoryChoice"
     zone: tzinfo
+    ties: Ties
+    space: "RoomId | None" = None
     refused: "dict[SourceId, str]" = field(default_factory=dict)
 
     async def run(self, invite: Iterable[str], *, looking: bool, yes: bool, as_json: bool) -> None:
@@ -90,7 +105,8 @@ class OnOwnAccount:
     async def _carry_out(
         self, side: "NioHomeserver", lines: "list[Line]", invite: Iterable[str], *, as_json: bool
     ) -> None:
-        from fallback.bridge.retold import own_room
+        from msgspec.structs import replace
+
         from fallback.cli.import_run import invited_now
         from fallback.core.history_choice import Which
         from fallback.core.ids import UserId
@@ -98,15 +114,18 @@ class OnOwnAccount:
 
         archive = None
         try:
-            portal = await own_room(side, self.store, self.plan)
+            portal, others = await self._room(side)
             check = await self._tell(side, portal, lines)
             if self.choice.which is Which.ARCHIVE:
                 archive = await self._archive(side, portal)
         except FallbackError as error:
             error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
             raise
-        invited = dict.fromkeys((*self.plan.invited, *map(UserId, invite)))
+        invited = dict.fromkeys((*self.plan.invited, *map(UserId, invite), *others))
         not_invited = [user for user in invited if not await invited_now(side, portal, user)]
+        if self.space:
+            for user in invited:
+                await invited_now(side, replace(portal, room=self.space), user)
         if as_json:
             found = {"room": portal.room, "verification": check, "differences": check.differences}
             emit_json(found | {"refused": self.refused, "archive": archive, "not_invited": not_invited})
@@ -119,6 +138,26 @@ class OnOwnAccount:
             raise FallbackError(
                 "the room has not all of the history", "Run the same command again; it adds what is missing."
             )
+
+    async def _room(self, side: "NioHomeserver") -> "tuple[Portal, list[UserId]]":
+        """Give the room with its ties, and who is in the one beside it."""
+        from fallback.bridge.archive_room import archive_room, put_in_space
+        from fallback.bridge.retold import own_room
+        from fallback.core.ids import RoomId, UserId
+        from fallback.core.roster import is_ghost
+        from fallback.matrix.linking import RoomLinks
+
+        links, live, others = RoomLinks(side.http, side.user), RoomId(self.ties.beside), []
+        if live:
+            there = [UserId(one.mxid) for one in (await side.room_state(live)).members]
+            others = [user for user in there if user != side.user and not is_ghost(user)]
+            portal = await archive_room(side, links, self.store, self.plan, live)
+        else:
+            portal = await own_room(side, self.store, self.plan)
+        if self.ties.space:
+            rooms = (live, portal.room) if live else (portal.room,)
+            self.space = await put_in_space(links, self.store, self.ties.space, rooms)
+        return portal, others
 
     async def _tell(self, side: "NioHomeserver", portal: "Portal", lines: "list[Line]") -> "Verification":
         """Bring in what is not there yet and read the room back."""
@@ -180,6 +219,12 @@ class OnOwnAccount:
             case _:
                 out(f"History     {told.events} of {plan.events} events in {told.sends} messages")
                 out(f"Media       {told.files} files, {told.media_bytes / 1000:.0f} kB")
+        if self.ties.beside:
+            out(
+                f"Beside      {self.ties.beside}, which is told where the history is; who is there is invited"
+            )
+        if self.ties.space:
+            out(f"Space       {self.ties.space}")
         out(f"Invited     {', '.join(plan.invited) or 'nobody'}")
         limits = ", where the homeserver has the usual limits" if told.seconds > 10 else ""
         out(f"Duration    about {span(told.seconds)}{limits}")

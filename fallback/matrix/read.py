@@ -63,7 +63,7 @@ def from_event(
     Args:
         raw: the event's JSON as the client API gives it (decrypted).
         names: display names of the room's members by user id, sanitised.
-        relay: the account whose messages may be other people's words, as ``convert.as_person`` writes them.
+        relay: whose messages may be other people's words, as ``convert.as_person`` writes them: our relay or ourselves.
 
     Returns:
         ``None`` for what has no place in a conversation, and for anything malformed.

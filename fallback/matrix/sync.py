@@ -88,7 +88,7 @@ def read_event(client: SafeClient, event: Any, room: str, names: Mapping[str, st
         return None
     if not getattr(event, "decrypted", False):
         return _in_clear(client, event.source, room, names)
-    read = from_event(event.source, room, names, relay=relay_of(UserId(client.user_id)))
+    read = from_event(event.source, room, names, relay=_teller(client, event.source))
     return read and replace(read, trust=client.verdict(event).value)
 
 
@@ -96,12 +96,18 @@ def _in_clear(
     client: SafeClient, raw: Mapping[str, Any], room: str, names: Mapping[str, str]
 ) -> Canonical | None:
     """Read an event that came in clear, and say so of words in a room that is encrypted: anybody can forge them."""
-    read = from_event(raw, room, names, relay=relay_of(UserId(client.user_id)))
+    read = from_event(raw, room, names, relay=_teller(client, raw))
     known = client.rooms.get(room)
     sealed = room in client.encrypted_rooms or (known is not None and known.encrypted)
     if sealed and isinstance(read, Message | Edit | Vote | Notice):
         return replace(read, trust=CLEAR)
     return read
+
+
+def _teller(client: SafeClient, raw: Mapping[str, Any]) -> UserId:
+    """Name who may say other people's words here: ourselves, else our relay."""
+    own = UserId(client.user_id)
+    return own if raw.get("sender") == own else relay_of(own)
 
 
 async def read_late(client: SafeClient) -> list[Canonical]:

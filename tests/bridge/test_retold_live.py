@@ -79,15 +79,17 @@ async def test_an_ordinary_account_retells_300_events_encrypted_once_in_order_th
         with pytest.raises(asyncio.CancelledError):
             await going
         check = await tell()
-        texts = [event.text async for event in side.history(portal.room) if isinstance(event, Message)]
+        told = [event async for event in side.history(portal.room) if isinstance(event, Message)]
     finally:
         await side.close()
     assert waits
     assert (check.found, check.differences) == (COUNT, 0)
-    assert len(texts) == COUNT // IN_ONE_GO
+    assert len(told) == COUNT // IN_ONE_GO
+    texts = [one.text for one in told]
     assert [int(word[:-1]) for text in texts for word in text.split() if word.endswith(".")] == list(
         range(COUNT)
     )
-    for number, text in enumerate(texts):
-        assert text.startswith(f"*{PEOPLE[number % len(PEOPLE)].name}:* \u20662021-10-04 ")
-        assert text.count("\u2066") == IN_ONE_GO
+    for number, one in enumerate(told):
+        assert one.sender.name == PEOPLE[number % len(PEOPLE)].name
+        assert one.text.startswith("\u20662021-10-04 ")
+        assert one.text.count("\u2066") == IN_ONE_GO

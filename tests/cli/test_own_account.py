@@ -95,14 +95,25 @@ class TestAgainstSynapse:
             told = json.loads(capsys.readouterr().out.splitlines()[-1])
             assert (told["verification"]["found"], told["differences"], told["refused"]) == (5, 0, {})
         messages = room_of(told)
-        assert [one.text.replace("\u2066", "").replace("\u2069", "") for one in messages] == [
-            "*Sara:* 2021-10-04 18:38 good evening\n18:39 who comes?",
-            "*أحمد:* 2021-10-04 18:41 نعم",
-            "*Omar:* 2021-10-05 09:00",
+        assert [
+            (one.sender.name, one.text.replace("\u2066", "").replace("\u2069", "")) for one in messages
+        ] == [
+            ("Sara", "2021-10-04 18:38 good evening\n18:39 who comes?"),
+            ("أحمد", "2021-10-04 18:41 نعم"),
+            ("Omar", "2021-10-05 09:00"),
         ]
         assert messages[2].attachment.filename == "note.txt"
         assert messages[2].attachment.keys
-        assert {one.sender.mxid for one in messages} == {account}
+
+    def test_a_group_that_is_in_a_room_already_gets_its_history_in_another_one(self, account, chat, capsys):
+        assert run(chat, "--account", "--history", "none", "--json") == 0
+        live = json.loads(capsys.readouterr().out.splitlines()[-1])["room"]
+        assert run(chat, "--account", "--beside", live, "--space", "Ward 7", "--json") == 0
+        told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert told["room"] != live
+        assert told["verification"]["found"] == 5
+        assert len(room_of(told)) == 3
+        assert room_of({"room": live}) == []
 
     def test_the_archive_is_one_encrypted_file_in_the_room_and_stays_in_the_profile(
         self, account, chat, capsys
