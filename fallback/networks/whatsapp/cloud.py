@@ -122,12 +122,16 @@ class CloudConnector:
         )
         try:
             self.port = await self.webhook.start(self._host, self.port, self._path)
+            await self.look()
         except OSError as error:
+            await self.close()
             raise PermanentError(
                 f"can't listen on {self._host}:{self.port} for Meta's webhooks",
                 "Give cloud.listen another port.",
             ) from error
-        await self.look()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Stop to listen; POSTs whose events are not committed are refused, so that they come again."""
