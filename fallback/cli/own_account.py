@@ -175,8 +175,12 @@ class OnOwnAccount:
         return await run.check(lines)
 
     async def _archive(self, side: "NioHomeserver", portal: "Portal") -> "EventId":
-        """Write the archive into the profile and send it; one that is too large goes without its media."""
+        """Keep the history in the profile, as a page and in its timeline, and send the page.
+
+        An archive that is too large goes without its media.
+        """
         from fallback.bridge.archive_upload import upload_archive
+        from fallback.bridge.local_history import keep_history
         from fallback.clock import SystemClock
         from fallback.compose.archives import packed, write_archive
 
@@ -185,6 +189,7 @@ class OnOwnAccount:
         await asyncio.to_thread(
             write_archive, history.group, history.events, history.media, folder, zone=self.zone, force=True
         )
+        await keep_history(self.store, portal, history.events)
         zipped, whole = await asyncio.to_thread(packed, folder, limit=ARCHIVE_LIMIT)
         if not whole:
             say(f"its media are too much for the room and stay in {folder}")

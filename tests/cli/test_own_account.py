@@ -127,3 +127,9 @@ class TestAgainstSynapse:
         pages = list((Profile("default").data / "archives").glob("*/index.html"))
         assert len(pages) == 1
         assert "good evening" in pages[0].read_text()
+
+        async def found():
+            async with compose.open_store(Profile("default")) as store:
+                return await store.search("evening")
+
+        assert [row.event.sender.name for row in asyncio.run(found())] == ["Sara"]
