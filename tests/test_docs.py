@@ -37,7 +37,7 @@ COMMANDS = [
 def test_every_command_in_the_pages_exists_with_its_options(page, line):
     words = shlex.split(re.split(r"[|>]\s", line)[-1 if " | fallback" in line else 0], comments=True)[1:]
     command, words = main, [word for word in words if word not in ("--profile", "--debug", "--plain")]
-    names = {"sara", "work", "newsroom"}
+    names = {"sara", "work", "newsroom", "try"}
     while isinstance(command, click.Group) and (words := [word for word in words if word not in names]):
         name, *words = words
         command = command.get_command(None, name)
