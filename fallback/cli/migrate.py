@@ -156,7 +156,7 @@ async def _migrate(
                 opened = await stack.enter_async_context(compose.open_profile(where, shared=looking))
             zone = zone_of(reading["timezone"])
             own = OnOwnAccount(where, *opened, plan, history, choice, zone, Ties(beside or "", space or ""))
-            await own.run(invite, looking=looking, yes=yes or resume, as_json=as_json)
+            await own.run(invite, looking=looking, dry_run=dry_run, yes=yes or resume, as_json=as_json)
             return
         if looking:
             _show(plan, history.events if dry_run else [], as_json=as_json)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fallback.core.ids import EventId, RoomId, SourceId, UserId
     from fallback.core.migration import Plan
     from fallback.core.ports import Portal, Store
-    from fallback.core.retelling import Line
+    from fallback.core.retelling import Line, Told
     from fallback.core.verification import Verification
     from fallback.matrix.client import NioHomeserver
     from fallback.paths import Profile
@@ -66,12 +66,15 @@ class OnOwnAccount:
     space: "RoomId | None" = None
     refused: "dict[SourceId, str]" = field(default_factory=dict)
 
-    async def run(self, invite: Iterable[str], *, looking: bool, yes: bool, as_json: bool) -> None:
+    async def run(
+        self, invite: Iterable[str], *, looking: bool, dry_run: bool, yes: bool, as_json: bool
+    ) -> None:
         """Show what is told and how long it takes, ask, and do it.
 
         Args:
             invite: beside those of the plan.
             looking: only show.
+            dry_run: every message that would be sent, too.
 
         Raises:
             AuthError: the profile has no account.
@@ -83,12 +86,17 @@ class OnOwnAccount:
 
         account = await compose.account(self.store)
         lines = chosen(self.choice, settled(self.history.events), self.zone)
-        told = estimate(retold(lines, zone=self.zone))
+        told = retold(lines, zone=self.zone)
+        rough = estimate(told)
+        steps = [_step(one) for one in told] if dry_run else []
         if looking and as_json:
-            emit_json({"account": account.user, "choice": self.choice, "estimate": told})
+            plan = {"account": account.user, "choice": self.choice, "estimate": rough}
+            emit_json(plan | ({"steps": steps} if steps else {}))
         else:
-            self._show(account.user, told, data if looking else say)
+            self._show(account.user, rough, data if looking else say)
         if looking:
+            for step in () if as_json else steps:
+                data(step)
             return
         if not (yes or as_json) and not click.confirm("Do this?", err=True):
             say("nothing was changed")
@@ -233,6 +241,12 @@ class OnOwnAccount:
         out(f"Invited     {', '.join(plan.invited) or 'nobody'}")
         limits = ", where the homeserver has the usual limits" if told.seconds > 10 else ""
         out(f"Duration    about {span(told.seconds)}{limits}")
+
+
+def _step(told: "Told") -> str:
+    count = f" ({len(told.sources)} events)" if len(told.sources) > 1 else ""
+    name = told.event.sender.name or told.event.sender.key or "WhatsApp"
+    return f"would send {told.event.id}{count} for {name!r}, time {told.event.at}"
 
 
 def _place(where: "Profile", portal: "Portal") -> Path:

@@ -89,6 +89,12 @@ class TestAgainstSynapse:
         assert run(chat, "--account", "--plan", "--json", "--history", "since:2021-10-05") == 0
         assert json.loads(capsys.readouterr().out)["estimate"]["events"] == 1
 
+    def test_a_dry_run_names_every_message_and_sends_none(self, account, chat, capsys):
+        assert run(chat, "--account", "--dry-run") == 0
+        steps = [line for line in capsys.readouterr().out.splitlines() if line.startswith("would send")]
+        assert len(steps) == 4
+        assert "(2 events) for 'Sara'" in steps[1]
+
     def test_all_is_told_with_names_and_times_and_once(self, account, chat, capsys):
         for _ in range(2):
             assert run(chat, "--account", "--json") == 0
