@@ -7,12 +7,14 @@ the profile's store and 0600 files.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from fallback.errors import ConfigError
+
+QUIET_HOURS = r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$"
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,11 +40,25 @@ class Interface(Section, frozen=True):
         language: ``auto`` takes it from LANG.
         rtl: how the terminal treats Arabic; ``auto`` finds out.
         theme: a Textual theme's name.
+        digits: ``arabic`` writes times, dates and counts in Arabic-Indic digits while the interface is Arabic.
+        read_receipts: others are told how far one has read.
+        typing: others are told when one is writing.
+        notify: the terminal is asked to notify and to ring while it has not the focus.
+        private: a notification says neither who nor what.
+        quiet_hours: no notifications from then to then, ``22:00-07:00``; empty for never.
+        keys: other keys for commands, by the command's name: ``search = "ctrl+s"``.
     """
 
     language: Literal["auto", "ar", "en"] = "auto"
     rtl: Literal["auto", "terminal", "app", "words", "off"] = "auto"
     theme: str = "textual-dark"
+    digits: Literal["latin", "arabic"] = "latin"
+    read_receipts: bool = True
+    typing: bool = True
+    notify: bool = True
+    private: bool = False
+    quiet_hours: Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)] = ""
+    keys: dict[str, str] = {}
 
 
 class Whatsapp(Section, frozen=True):

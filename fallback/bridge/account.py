@@ -9,7 +9,7 @@ from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer
 from fallback.bridge.files import Files
 from fallback.core.events import Attachment, Canonical, GroupChange, Membership, Message, Origin, Setting
-from fallback.core.ids import ChatId, PortalId, RoomId, SourceId
+from fallback.core.ids import ChatId, PortalId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery, Outcome, Sent
 from fallback.core.ports import Clock, Homeserver, Portal, Store, SyncBatch
 from fallback.core.roster import is_ghost, relay_of
@@ -26,6 +26,7 @@ class AccountLoops:
         told: a portal's timeline has changed.
         online: told ``None`` when syncing works, else the seconds until the next try.
         files: those that our messages carry; ``None`` where none are sent.
+        typing: told who writes in a room, where that has changed.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class AccountLoops:
         told: Callable[[Portal], Awaitable[None]],
         online: Callable[[float | None], Awaitable[None]],
         files: Files | None = None,
+        typing: Callable[[RoomId, tuple[UserId, ...]], Awaitable[None]] | None = None,
     ) -> None:
         self.homeserver = homeserver
         self.store = store
@@ -44,6 +46,7 @@ class AccountLoops:
         self.told = told
         self.online = online
         self.files = files
+        self.typing = typing
         self.outbox = Deliverer(MATRIX, self._send, store, clock, owner="client", settled=self._settled)
 
     async def run(self) -> None:
@@ -94,6 +97,9 @@ class AccountLoops:
         for room, host in batch.invited:
             if host == relay_of(self.homeserver.user):
                 await self.homeserver.accept(room)
+        if self.typing is not None:
+            for place, users in batch.typing:
+                await self.typing(place, users)
         gaps = {room for room, _ in batch.limited}
         for room in batch.joined:
             portal = await self.store.portal(room)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fallback.config import Config
-    from fallback.core.ports import Homeserver, Store
+    from fallback.core.ports import Store
+    from fallback.core.signs import Side
     from fallback.paths import Profile
 
 
@@ -43,7 +44,7 @@ async def _client(where: "Profile", config: "Config", *, plain: bool) -> None:
         known = await compose.account(store)
         me = Identity(mxid=known.user, name=known.user.partition(":")[0].removeprefix("@"), me=True)
 
-        async def side() -> "Homeserver":
+        async def side() -> "Side":
             await asyncio.to_thread(compose.load_matrix)
             return compose.matrix(where, known, store, vault)
 

@@ -66,6 +66,7 @@ class SyncBatch(Frozen, frozen=True):
         token: what to ask for next; saved in the same transaction as the events.
         invited: rooms, and who invites us.
         limited: rooms whose timeline had a gap before these events.
+        typing: rooms where that has changed, and who is writing there now.
     """
 
     events: tuple[Canonical, ...]
@@ -73,6 +74,7 @@ class SyncBatch(Frozen, frozen=True):
     joined: tuple[RoomId, ...] = ()
     invited: tuple[tuple[RoomId, UserId], ...] = ()
     limited: tuple[tuple[RoomId, str], ...] = ()
+    typing: tuple[tuple[RoomId, tuple[UserId, ...]], ...] = ()
 
 
 class RoomState(Frozen, frozen=True):

@@ -8,7 +8,7 @@ from fallback import compose
 from fallback.clock import SystemClock
 from fallback.core.events import Identity
 from fallback.core.health import State
-from fallback.core.ports import Homeserver
+from fallback.core.signs import Side
 from fallback.demo import script
 from fallback.demo.play import relay_on
 from fallback.demo.stage import Stage
@@ -79,7 +79,7 @@ async def watch(stage: Stage, profile: Profile, language: str | None) -> None:
         def actions() -> list[Action]:
             return [("f9", tr("end the outage") if weather.stormy else tr("begin the outage"), story.turn)]
 
-        async def side() -> Homeserver:
+        async def side() -> Side:
             return stage.member_side
 
         live = Live(stage.member_store, SystemClock(), me, side, actions=actions, media=MemoryMedia())

@@ -49,17 +49,34 @@ class Catalogue:
         """Translate a message and fill its template."""
         found = self.forms.get(message)
         template = found[0] if found else message
-        return template.format(**values) if values else template
+        return template.format(**_written(values)) if values else template
 
     def count(self, one: str, many: str, count: int, /, **values: object) -> str:
         """Translate a message that counts something; ``{count}`` is filled in."""
         _, plural = PLURALS[self.language]
         found = self.forms.get(one)
         template = found[plural(count)] if found else (one, many)[PLURALS["en"][1](count)]
-        return template.format(count=count, **values)
+        return template.format(**_written({"count": count, **values}))
 
 
 _active = Catalogue("en", {})
+_ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+_arabic_digits = False
+
+
+def use_digits(kind: str) -> None:
+    """Choose how an Arabic interface writes numbers: ``latin`` or ``arabic``."""
+    global _arabic_digits  # noqa: PLW0603 - as the language
+    _arabic_digits = kind == "arabic"
+
+
+def figures(text: str) -> str:
+    """Write a number, time or date in the digits of the interface."""
+    return text.translate(_ARABIC_DIGITS) if _arabic_digits and _active.rtl else text
+
+
+def _written(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: figures(str(value)) if type(value) is int else value for name, value in values.items()}
 
 
 def use(language: str) -> Catalogue:

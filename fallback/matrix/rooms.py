@@ -159,6 +159,11 @@ class Rooms:
         """Tell the room that everything up to an event has been read."""
         await self.http.json("POST", f"{room_path(room)}/receipt/m.read/{quote(event, safe='')}", body={})
 
+    async def mark_typing(self, room: RoomId, seconds: int) -> None:
+        """Tell the room that the person writes, for so long; 0 that they don't any more."""
+        body = {"typing": True, "timeout": seconds * 1000} if seconds else {"typing": False}
+        await self.http.json("PUT", f"{room_path(room)}/typing/{quote(self.user, safe='')}", body=body)
+
 
 def room_path(room: str) -> str:
     """Give the path of a room's endpoints."""

@@ -7,7 +7,18 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from fallback.core.events import Attachment, Canonical, Identity, Message, Notice, Origin, Reaction, Redaction
+from fallback.core.events import (
+    Attachment,
+    Canonical,
+    Identity,
+    Message,
+    Notice,
+    Origin,
+    Reaction,
+    Receipt,
+    ReceiptKind,
+    Redaction,
+)
 from fallback.core.ids import ChatId, DeliveryId, EventId, RoomId, SourceId, UserId
 from fallback.core.importing import Brought, Furnishing, Refused, end_of
 from fallback.core.pictures import measured
@@ -45,6 +56,7 @@ class MemoryServer:
         self.files: dict[str, bytes] = {}
         self.transactions: dict[tuple[UserId, DeliveryId], EventId] = {}
         self.stream: list[RoomId] = []
+        self.typing: dict[RoomId, tuple[UserId, ...]] = {}
         self.is_up = True
         self.crash_after = -1
         self.bell = asyncio.Condition()
@@ -69,23 +81,33 @@ class MemoryHomeserver:
 
     async def batches(self, token: str) -> AsyncIterator[SyncBatch]:
         """Give all that is new since the token, then wait for more."""
-        position = int(token or 0)
+        position, typing = int(token or 0), dict[RoomId, tuple[UserId, ...]]()
         while True:
             self.server.reach()
             events = self._since(position)
             position = len(self.server.stream)
             joined = tuple(room for room, there in self.server.rooms.items() if self.user in there.members)
             invited = self._invitations()
-            yield SyncBatch(events=events, token=str(position), joined=joined, invited=invited)
-            await self._news(position, invited)
+            writing = {room: self.server.typing[room] for room in joined if room in self.server.typing}
+            news = tuple(one for one in writing.items() if typing.get(one[0], ()) != one[1])
+            typing = writing
+            yield SyncBatch(events=events, token=str(position), joined=joined, invited=invited, typing=news)
+            await self._news(position, invited, typing)
 
     def _invitations(self) -> tuple[tuple[RoomId, UserId], ...]:
         rooms = self.server.rooms.items()
         return tuple((room, there.invited[self.user]) for room, there in rooms if self.user in there.invited)
 
-    async def _news(self, position: int, invited: tuple[tuple[RoomId, UserId], ...]) -> None:
+    async def _news(
+        self,
+        position: int,
+        invited: tuple[tuple[RoomId, UserId], ...],
+        typing: dict[RoomId, tuple[UserId, ...]],
+    ) -> None:
         def any_news() -> bool:
             there = self.server
+            if any(there.typing[room] != typing.get(room, ()) for room in there.typing if room in typing):
+                return True
             return len(there.stream) > position or not there.is_up or self._invitations() != invited
 
         async with self.server.bell:
@@ -133,6 +155,7 @@ class MemoryHomeserver:
             admins=(self.user, *spec.admins),
             invited={},
         )
+        self.server.typing[room] = ()
         if spec.alias:
             self.server.aliases[spec.alias] = room
         return room
@@ -223,6 +246,20 @@ class MemoryHomeserver:
         self.server.stream.append(room)
         await self._ring()
         return made
+
+    async def mark_read(self, room: RoomId, event: EventId) -> None:
+        """Show the others how far this account has read."""
+        receipt = Receipt(
+            id=SourceId(""), chat=ChatId(room), targets=(SourceId(event),), kind=ReceiptKind.READ
+        )
+        await self.send(room, receipt, transaction=DeliveryId(f"{event}/{self.user}"))
+
+    async def mark_typing(self, room: RoomId, *, seconds: int) -> None:
+        """Show the others that this account writes, until it says otherwise."""
+        self.server.reach()
+        others = tuple(user for user in self.server.typing[room] if user != self.user)
+        self.server.typing[room] = (*others, self.user) if seconds else others
+        await self._ring()
 
     async def _ring(self) -> None:
         async with self.server.bell:

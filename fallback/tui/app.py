@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import gc
+import json
+import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any, ClassVar, cast
 
+import msgspec
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
 from textual.binding import BindingType
@@ -15,8 +19,9 @@ from textual.screen import Screen
 
 from fallback import locale
 from fallback.config import Interface
-from fallback.errors import FallbackError
+from fallback.errors import ConfigError, FallbackError
 from fallback.locale import tr
+from fallback.tui.commands import commands
 from fallback.tui.contract import Session
 from fallback.tui.looks import looks
 from fallback.tui.screens.finding import windows
@@ -55,8 +60,10 @@ class ClientApp(App[None]):
         setting: Setting | None = None,
     ) -> None:
         super().__init__()
-        interface = interface or Interface()
+        self.interface = interface = interface or Interface()
         self.session = session
+        self.environment = os.environ if environment is None else environment
+        _check_keys(interface.keys)
         locale.use(locale.detect(interface.language, environment))
         mode = detect(environment) if interface.rtl == "auto" else Mode(interface.rtl)
         self.setting = setting or Setting(mode, zone=zone)
@@ -80,7 +87,30 @@ class ClientApp(App[None]):
         theme = await self.session.get("theme")
         if theme in self.available_themes:
             self.theme = theme
+        self.interface = await self._preferred({})
+        locale.use_digits(self.interface.digits)
+        self.set_keymap(self.interface.keys)
         self._tell_terminal()
+
+    async def prefer(self, **changes: object) -> bool:
+        """Set something else of the interface, and keep that; false where it can't be set so."""
+        try:
+            self.interface = await self._preferred(changes)
+        except msgspec.ValidationError:
+            return False
+        locale.use_digits(self.interface.digits)
+        self.main.repaint_all()
+        await self.session.put("interface", json.dumps(await self._changed() | changes))
+        return True
+
+    async def _preferred(self, changes: Mapping[str, object]) -> Interface:
+        """Give the interface with what the person has set since the configuration was read."""
+        told = msgspec.to_builtins(self.interface)
+        return msgspec.convert(told | await self._changed() | changes, Interface)
+
+    async def _changed(self) -> dict[str, object]:
+        kept: dict[str, object] = json.loads(await self.session.get("interface") or "{}")
+        return kept
 
     def watch_theme(self, _theme: str) -> None:
         """Work the styles out anew."""
@@ -132,13 +162,31 @@ class ClientApp(App[None]):
 
     def _tell_terminal(self) -> None:
         """Turn a terminal's own bidi off where we reorder, on where it shall."""
+        self.write_terminal(VTE_BIDI_OFF if self.setting.mode is Mode.APP else VTE_BIDI_ON)
+
+    def write_terminal(self, sequence: str) -> None:
+        """Hand the terminal a control sequence of our own making."""
         if self._driver is not None and not self.is_headless:
-            self._driver.write(VTE_BIDI_OFF if self.setting.mode is Mode.APP else VTE_BIDI_ON)
+            self._driver.write(sequence)
 
     def on_unmount(self) -> None:
         """Give the terminal back as it was."""
-        if self._driver is not None and not self.is_headless:
-            self._driver.write(VTE_BIDI_ON)
+        self.write_terminal(VTE_BIDI_ON)
+
+
+def _check_keys(keys: Mapping[str, str]) -> None:
+    """Refuse keys for what does not exist, and one key for two commands.
+
+    Raises:
+        ConfigError: the configuration gives such keys.
+    """
+    unknown = set(keys) - {one.action for one in commands()}
+    if unknown:
+        names = ", ".join(one.action for one in commands())
+        raise ConfigError(f"interface.keys: there is no command {min(unknown)!r}", f"Commands: {names}")
+    double = [key for key, count in Counter(one.key for one in commands(keys)).items() if count > 1]
+    if double:
+        raise ConfigError(f"interface.keys: two commands have the key {double[0]}", "Give one another key.")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Everything that can be done, with its key: what the palette lists, the help explains and the keys do."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fallback.locale import tr
@@ -16,8 +17,27 @@ class Command(NamedTuple):
     label: str
 
 
-def commands() -> list[Command]:
-    """List the commands in the language in use."""
+def commands(keys: Mapping[str, str] | None = None) -> list[Command]:
+    """List the commands in the language in use.
+
+    Args:
+        keys: those that the person chose, by action.
+    """
+    chosen = keys or {}
+    return [
+        one._replace(key=chosen[one.action], shown=spelled(chosen[one.action]))
+        if one.action in chosen
+        else one
+        for one in _commands()
+    ]
+
+
+def spelled(key: str) -> str:
+    """Write a key as people read it: ``ctrl+s`` is Ctrl+S."""
+    return "+".join(part.capitalize() for part in key.split("+"))
+
+
+def _commands() -> list[Command]:
     return [
         Command("help", "f1", "F1", tr("Help")),
         Command("people", "f2", "F2", tr("People: who is here, who is missing")),
@@ -33,11 +53,12 @@ def commands() -> list[Command]:
         Command("language", "ctrl+l", "Ctrl+L", tr("العربية / English")),
         Command("calibrate", "f4", "F4", tr("Fix Arabic text")),
         Command("theme", "f5", "F5", tr("Theme")),
+        Command("settings", "f7", "F7", tr("Settings")),
         Command("quit", "ctrl+q", "Ctrl+Q", tr("Quit")),
     ]
 
 
-def help_lines() -> list[tuple[str, str]]:
+def help_lines(keys: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """Write the help: keys, then what the ticks mean; a line without a key is a heading."""
     ticks = [
         (words.TICKS[mark], words.tick(mark)) for mark in (Tick.QUEUED, Tick.SENT, Tick.READ, Tick.FAILED)
@@ -55,7 +76,7 @@ def help_lines() -> list[tuple[str, str]]:
         ("1 … 6", "👍 ❤️ 😂 😮 😢 🙏"),
         ("PgUp PgDn", tr("scroll")),
         ("", tr("Everywhere")),
-        *((command.shown, command.label) for command in commands()),
+        *((command.shown, command.label) for command in commands(keys)),
         ("", tr("Ticks")),
         *ticks,
     ]

@@ -84,8 +84,12 @@ class Session(Protocol):
         """Choose in a poll."""
         ...
 
-    async def mark_read(self, portal: PortalId, row: int) -> None:
-        """Say that everything up to ``row`` was seen."""
+    async def mark_read(self, portal: PortalId, row: int, *, tell: bool = True) -> None:
+        """Say that everything up to ``row`` was seen; ``tell`` the others too."""
+        ...
+
+    async def typing(self, portal: PortalId, on: bool) -> None:
+        """Tell the others that something is being written, or no more."""
         ...
 
     async def read_up_to(self, portal: PortalId) -> int:

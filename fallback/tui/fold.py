@@ -126,6 +126,7 @@ class Thread:
         self._ordinals: dict[SourceId, int] = {}
         self._waiting: dict[SourceId, list[TimelineRow]] = {}
         self._reaction_of: dict[SourceId, tuple[SourceId, str]] = {}
+        self._read: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -179,6 +180,9 @@ class Thread:
         self.entries[:0] = older
         for row in later:
             self._apply(row, update)
+        for entry in older if self._read else ():
+            if entry.own:
+                entry.readers.update(self._read)
         for entry in older:
             self._catch_up(entry, update)
         update.prepended = len(older)
@@ -254,8 +258,19 @@ class Thread:
                 entry.votes[who] = event.options
             case Receipt():
                 if event.kind is ReceiptKind.READ and who != self.me and not event.sender.me:
-                    entry.readers.add(who)
+                    self._read_up_to(entry, who, update)
+                return
         self._touch(entry, update)
+
+    def _read_up_to(self, entry: Entry, who: str, update: Update) -> None:
+        """Take note that somebody read an entry, and so all above it."""
+        last = self._ordinals[entry.id]
+        for place in range(self._read.get(who, self._base - 1) + 1 - self._base, last + 1 - self._base):
+            seen = self.entries[place]
+            if seen.own and who not in seen.readers:
+                seen.readers.add(who)
+                self._touch(seen, update)
+        self._read[who] = max(last, self._read.get(who, last))
 
     def _take_back(self, reaction: SourceId, update: Update) -> None:
         target, who = self._reaction_of.pop(reaction)

@@ -8,15 +8,17 @@ from msgspec.structs import replace
 
 from fallback.bridge.account import AccountLoops
 from fallback.bridge.files import Files
+from fallback.bridge.signs import SignSender
 from fallback.config import Interface
 from fallback.core.announce import heard
 from fallback.core.contact_book import Book
 from fallback.core.events import Identity, Message
-from fallback.core.ids import UserId
+from fallback.core.ids import ChatId, PortalId, RoomId, UserId
 from fallback.core.media import Media
-from fallback.core.ports import Clock, Homeserver, Portal, RoomState, Store
+from fallback.core.ports import Clock, Portal, RoomState, Store
 from fallback.core.rollcall import call
 from fallback.core.roster import is_ghost, is_system
+from fallback.core.signs import Side
 from fallback.errors import TransientError
 from fallback.tui.session import Action, StoreSession
 from fallback.tui.views import PersonView, Presence
@@ -39,7 +41,7 @@ class Live:
         store: Store,
         clock: Clock,
         me: Identity,
-        open_side: Callable[[], Awaitable[Homeserver]],
+        open_side: Callable[[], Awaitable[Side]],
         *,
         actions: Callable[[], list[Action]] = list,
         media: Media | None = None,
@@ -48,7 +50,7 @@ class Live:
         self.clock = clock
         self.me = me
         self.open_side = open_side
-        self.side: Homeserver | None = None
+        self.side: Side | None = None
         self.loops: AccountLoops | None = None
         self.states: dict[str, RoomState] = {}
         self.files = None if media is None else Files(store, media)
@@ -85,14 +87,23 @@ class Live:
 
     async def _run_loops(self) -> None:
         await self._connected.wait()
-        if self.loops is not None:
-            await self.loops.run()
+        if self.loops is not None and self.session.signs is not None:
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(self.loops.run())
+                loops.create_task(self.session.signs.run())
 
     async def _connect(self) -> None:
         self.side = await self.open_side() if self.side is None else self.side
         self.session.side, self.session.keys = self.side, self.side.keys
+        self.session.signs = SignSender(self.side, self.clock)
         self.loops = AccountLoops(
-            self.side, self.store, self.clock, told=self._told, online=self._online, files=self.files
+            self.side,
+            self.store,
+            self.clock,
+            told=self._told,
+            online=self._online,
+            files=self.files,
+            typing=self._typing,
         )
         for portal in await self.store.portals():
             await self._told(portal)
@@ -106,6 +117,18 @@ class Live:
         self.session.on_online(wait)
         if wait is None:
             self.session.on_keys()
+            if self.session.signs is not None:
+                self.session.signs.ring()
+
+    async def _typing(self, room: RoomId, users: tuple[UserId, ...]) -> None:
+        """Name those who write, as one's own contacts name them."""
+        others = [user for user in users if user != self.me.mxid]
+        known = {}
+        if others:
+            state = await self._state(Portal(id=PortalId(room), chat=ChatId(room), room=room))
+            book = Book(await self.store.contacts())
+            known = {one.mxid: book.own_name(one) or one.name for one in state.members}
+        self.session.on_typing(room, tuple(known.get(user) or user for user in others))
 
     async def _told(self, portal: Portal) -> None:
         """Pass a change on, and follow what the relay announced and who gave a sign since."""

@@ -27,11 +27,20 @@ class Plain:
     Args:
         write: takes one line, made safe.
         zone: of all times; ``None`` for the machine's own.
+        receipts: others are told what was read.
     """
 
-    def __init__(self, session: Session, write: Callable[[str], None], zone: tzinfo | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        write: Callable[[str], None],
+        zone: tzinfo | None = None,
+        *,
+        receipts: bool = True,
+    ) -> None:
         self.session = session
         self.zone = zone
+        self.receipts = receipts
         self.current: PortalId | None = None
         self.thread = Thread(session.me)
         self._write = write
@@ -58,7 +67,7 @@ class Plain:
         self.thread.merge(await self.session.timeline(portal))
         for entry in self.thread.entries[-SHOWN:]:
             self.say(self.line(entry))
-        await self.session.mark_read(portal, self.thread.last_row)
+        await self.session.mark_read(portal, self.thread.last_row, tell=self.receipts)
 
     def line(self, entry: Entry) -> str:
         """Say an entry: time, who, what, and how far it got."""
@@ -92,7 +101,7 @@ class Plain:
             known = self.thread.get(changed)
             if known is not None and (known.edits or known.deleted or known.tick is Tick.FAILED):
                 self.say(self.line(known))
-        await self.session.mark_read(portal, self.thread.last_row)
+        await self.session.mark_read(portal, self.thread.last_row, tell=self.receipts)
 
     async def _say_banner(self) -> None:
         _, text, advice = words.banner(await self.session.banner())
@@ -143,8 +152,13 @@ class Plain:
 
 async def run_plain(session: Session, interface: Interface | None = None) -> None:
     """Read lines from stdin and say what happens on stdout until ``/quit`` or the end of the input."""
-    locale.use(await session.get("language") or locale.detect((interface or Interface()).language))
-    plain = Plain(session, lambda line: print(line, flush=True))  # noqa: T201 - stdout is the interface
+    interface = interface or Interface()
+    locale.use(await session.get("language") or locale.detect(interface.language))
+
+    def write(line: str) -> None:
+        print(line, flush=True)  # noqa: T201 - stdout is the interface
+
+    plain = Plain(session, write, receipts=interface.read_receipts)
     await plain.start()
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(plain.follow())

@@ -2,14 +2,15 @@
 
 import asyncio
 import secrets
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from fallback.bridge.files import Files
+from fallback.bridge.signs import SignSender
 from fallback.core import health
+from fallback.core.contact_book import Book
 from fallback.core.events import (
     Attachment,
     Edit,
@@ -18,12 +19,10 @@ from fallback.core.events import (
     Message,
     Origin,
     Reaction,
-    Receipt,
-    ReceiptKind,
     Redaction,
     Vote,
 )
-from fallback.core.ids import ChatId, DeliveryId, PortalId, RoomId, SourceId, UserId
+from fallback.core.ids import ChatId, DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Clock, Homeserver, Portal, Store, TimelineRow
 from fallback.core.routing import MATRIX
@@ -40,13 +39,12 @@ from fallback.tui.messages import (
     PeopleChanged,
     TimelineChanged,
 )
+from fallback.tui.pointing import Pointer
 from fallback.tui.views import BannerKind, BannerView, GroupView, Hit, PersonView, Presence
 
 __all__ = ["Action", "Session", "StoreSession", "summary"]
 NEWEST = 12
 """Rows that show a group's last message, where all was seen."""
-TRIED = 5
-"""Times that an unknown id is looked up: what it names may still come, but rarely does."""
 LOOKED_BACK = 200
 """Rows that unread counts look at."""
 
@@ -82,6 +80,7 @@ class StoreSession:
         self.me = me
         self.keys: Keys | None = None
         self.side: Homeserver | None = None
+        self.signs: SignSender | None = None
         self.files = files
         self.identity = Identity(name=name, mxid=me, me=True)
         self.ring = ring
@@ -91,8 +90,9 @@ class StoreSession:
         self._health = health.Health(state=health.State.UNKNOWN)
         self._online: float | None = None
         self._reached = (0, 0)
-        self._aliases: dict[tuple[PortalId, SourceId], SourceId] = {}
-        self._misses: Counter[tuple[PortalId, SourceId]] = Counter()
+        self._pointer = Pointer(store)
+        self._book: Book | None = None
+        self._typing: dict[RoomId, tuple[str, ...]] = {}
         self._listeners: set[asyncio.Queue[Change]] = set()
 
     # ── what the owner tells ────────────────────────────────────────────────────────────────────
@@ -126,6 +126,12 @@ class StoreSession:
         """Take note that something about the keys has changed."""
         self.tell(KeysChanged())
 
+    def on_typing(self, room: RoomId, names: tuple[str, ...]) -> None:
+        """Take note of who writes in a room."""
+        if names != self._typing.get(room, ()):
+            self._typing[room] = names
+            self.tell(GroupsChanged())
+
     def on_reached(self, reached: int, members: int) -> None:
         """Take note of how many of the group are here."""
         self._reached = (reached, members)
@@ -139,11 +145,12 @@ class StoreSession:
         return sorted(found, key=lambda group: -group.at)
 
     async def timeline(self, portal: PortalId, before: int = 0, limit: int = 200) -> list[TimelineRow]:
-        """Give the newest rows (below ``before``, if not 0), oldest first, pointing at ids of this timeline."""
+        """Give the newest rows (below ``before``, if not 0), oldest first.
+
+        They point at ids of this timeline, and people have the names that one's own contacts give them.
+        """
         rows = await self.store.timeline(portal, before=before, limit=limit)
-        known = {row.event.id for row in rows}
-        by_row = {row.row: row.event.id for row in rows}
-        return [await self._pointed(portal, row, known, by_row) for row in rows]
+        return await self._pointer.rows(portal, [await self._named(row) for row in rows])
 
     async def people(self, portal: PortalId) -> list[PersonView]:
         """List who belongs to a group."""
@@ -259,11 +266,23 @@ class StoreSession:
         """Choose in a poll."""
         await self._say(portal, Vote, target=target, options=tuple(options))
 
-    async def mark_read(self, portal: PortalId, row: int) -> None:
-        """Say that everything up to ``row`` was seen."""
-        if row > await self.read_up_to(portal):
-            await self.put(f"read.{portal}", str(row))
-            self.tell(GroupsChanged())
+    async def mark_read(self, portal: PortalId, row: int, *, tell: bool = True) -> None:
+        """Say that everything up to ``row`` was seen; the room is told of the newest message that it knows."""
+        if row <= await self.read_up_to(portal):
+            return
+        await self.put(f"read.{portal}", str(row))
+        self.tell(GroupsChanged())
+        if tell and self.signs is not None:
+            for one in reversed(await self.store.timeline(portal, before=row + 1, limit=NEWEST)):
+                event = one.event
+                if isinstance(event, Message) and event.origin is Origin.MATRIX and event.id.startswith("$"):
+                    self.signs.read(await self.room(portal), EventId(event.id))
+                    break
+
+    async def typing(self, portal: PortalId, on: bool) -> None:
+        """Say that something is being written, or no more."""
+        if self.signs is not None:
+            self.signs.typing(await self.room(portal), on)
 
     async def retry(self, delivery: DeliveryId) -> None:
         """Try a failed message again."""
@@ -326,44 +345,30 @@ class StoreSession:
         return GroupView(
             portal=portal.id, name=portal.name, unread=len(unread) if read else 0,
             mentions=len(named) if read else 0, last=summary(last) if last else "",
-            last_sender=last.sender.name if last else "", at=last.at if last else 0,
-            draft=bool(await self.get(f"draft.{portal.id}")),
+            last_sender=await self._name_of(last.sender) if last else "", last_own=last is not None and self._ours(last), at=last.at if last else 0,
+            draft=bool(await self.get(f"draft.{portal.id}")), typing=self._typing.get(portal.room, ()),
         )  # fmt: skip
+
+    async def _named(self, row: TimelineRow) -> TimelineRow:
+        sender = row.event.sender
+        name = await self._name_of(sender)
+        return (
+            row
+            if name == sender.name
+            else replace(row, event=replace(row.event, sender=replace(sender, name=name)))
+        )
+
+    async def _name_of(self, who: Identity) -> str:
+        """Name somebody as the contacts do; they don't change while this process owns the profile."""
+        if self._book is None:
+            self._book = Book(await self.store.contacts())
+        return self._book.own_name(who)
+
+    def _ours(self, event: Message) -> bool:
+        return event.sender.mxid == self.me if event.sender.mxid else event.sender.me
 
     def _names_us(self, event: Message) -> bool:
         return event.mentions_all or any(one.mxid == self.me for one in event.mentions)
-
-    async def _pointed(
-        self, portal: PortalId, row: TimelineRow, known: set[SourceId], by_row: dict[int, SourceId]
-    ) -> TimelineRow:
-        """Turn the ids that an event points to into those of the rows that it means."""
-        event = row.event
-        match event:
-            case Edit() | Reaction() | Redaction() | Vote() if event.target not in known:
-                target = await self._own_id(portal, event.target, by_row)
-                return replace(row, event=replace(event, target=target))
-            case Message(reply_to=str() as quoted) if quoted not in known:
-                return replace(row, event=replace(event, reply_to=await self._own_id(portal, quoted, by_row)))
-            case Receipt(kind=ReceiptKind.READ):
-                targets = [await self._own_id(portal, one, by_row) for one in event.targets]
-                return replace(row, event=replace(event, targets=tuple(targets)))
-            case _:
-                return row
-
-    async def _own_id(self, portal: PortalId, source: SourceId, by_row: dict[int, SourceId]) -> SourceId:
-        key = (portal, source)
-        if key not in self._aliases and self._misses[key] < TRIED:
-            self._misses[key] += 1
-            for origin in Origin:
-                row = await self.store.row_of(portal, origin, source)
-                if row:
-                    found = by_row.get(row)
-                    if found is None:
-                        there = await self.store.timeline(portal, before=row + 1, limit=1)
-                        found = there[0].event.id if there else source
-                    self._aliases[key] = found
-                    break
-        return self._aliases.get(key, source)
 
 
 def summary(event: Message) -> str:

@@ -12,8 +12,9 @@ class GroupView(Frozen, frozen=True):
     """A group in the list.
 
     Args:
-        last: the newest message as one line, ``at`` its time in ms.
+        last: the newest message as one line, ``at`` its time in ms; ``last_own`` if it is ours.
         mentions: unread messages that name us.
+        typing: names of those who are writing now.
     """
 
     portal: PortalId
@@ -22,11 +23,13 @@ class GroupView(Frozen, frozen=True):
     mentions: int = 0
     last: str = ""
     last_sender: str = ""
+    last_own: bool = False
     at: int = 0
     members: int = 0
     here: int = 0
     draft: bool = False
     encrypted: bool = False
+    typing: tuple[str, ...] = ()
 
 
 class Presence(StrEnum):

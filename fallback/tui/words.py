@@ -17,7 +17,7 @@ from fallback.core.events import (
     Setting,
 )
 from fallback.core.trust import IdentityState, KeysState, Verification, VerificationStage
-from fallback.locale import active, ntr, tr
+from fallback.locale import active, figures, ntr, tr
 from fallback.tui import markup
 from fallback.tui.fold import Tick
 from fallback.tui.typeset import isolate
@@ -31,7 +31,7 @@ def name_of(who: Identity) -> str:
 
 def clock_time(at: int, zone: tzinfo | None) -> str:
     """Give the time of day."""
-    return datetime.fromtimestamp(at / 1000, zone).strftime("%H:%M")
+    return figures(datetime.fromtimestamp(at / 1000, zone).strftime("%H:%M"))
 
 
 def day(at: int, now: int, zone: tzinfo | None) -> str:
@@ -66,12 +66,12 @@ def size(count: int) -> str:
         return ntr("{count} byte", "{count} bytes", count)
     if count < 1024 * 1024:
         return tr("{size} KB", size=round(count / 1024))
-    return tr("{size} MB", size=f"{count / 1024 / 1024:.1f}")
+    return tr("{size} MB", size=figures(f"{count / 1024 / 1024:.1f}"))
 
 
 def duration(ms: int) -> str:
     """Give a recording's length."""
-    return f"{ms // 60_000}:{ms // 1000 % 60:02d}"
+    return figures(f"{ms // 60_000}:{ms // 1000 % 60:02d}")
 
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -219,6 +219,13 @@ def tick(mark: Tick) -> str:
             return tr("not sent")
         case _:
             assert_never(mark)
+
+
+def typing(names: Sequence[str]) -> str:
+    """Say who is writing."""
+    if len(names) == 1:
+        return tr("{name} is typing…", name=isolate(names[0]))
+    return ntr("{count} person is typing…", "{count} people are typing…", len(names))
 
 
 def presence(person: PersonView) -> tuple[str, str]:

@@ -122,3 +122,25 @@ def test_a_name_stands_above_the_first_message_of_a_run():
         True,
         True,
     ]
+
+
+def read(number, sender, target):
+    return change(Receipt, number, sender, targets=(SourceId(target),), kind=ReceiptKind.READ)
+
+
+def test_who_read_a_message_has_read_all_above_it():
+    made = thread(
+        message(1, LAILA, "one"), message(2, SARA, "two"), message(3, LAILA, "three"), read(1, OMAR, "m2")
+    )
+    assert [one.tick for one in made.entries] == [Tick.READ, Tick.NONE, Tick.SENT]
+    made.merge(rows(message(4, LAILA, "four"), read(2, OMAR, "m4"), start=5))
+    assert [one.tick for one in made.entries] == [Tick.READ, Tick.NONE, Tick.READ, Tick.READ]
+
+
+def test_an_older_page_is_read_too_where_something_newer_is():
+    made = Thread(ME)
+    made.merge(rows(message(8, SARA, "eight"), read(1, SARA, "m8"), start=20))
+    made.prepend(rows(message(1, LAILA, "one"), start=1))
+    assert made.entries[0].tick is Tick.READ
+    made.merge(rows(read(2, SARA, "m1"), start=30))
+    assert made.entries[0].readers == {SARA.key}

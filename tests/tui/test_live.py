@@ -114,3 +114,27 @@ async def test_people_have_the_names_that_ones_own_contacts_give_them():
             await world.store.save_contact(Contact(id=ContactId(name), name=name, **fields))
         people = await world.live.session.people((await world.store.portals())[0].id)
     assert {one.name for one in people} == {"sara", "Omar Said", "fallback", "ليلى"}
+
+
+async def test_the_others_see_what_was_read_and_that_one_writes():
+    world = World()
+    async with world.open():
+        said = Message(id=SourceId("m"), chat=ChatId("c"), origin=Origin.MATRIX, at=2000, text="here")
+        await world.says(world.omar, said)
+        async with asyncio.timeout(10):
+            portal = (await world.store.portals())[0].id
+            while not (rows := await world.store.timeline(portal)):
+                await asyncio.sleep(0.005)
+        session = world.live.session
+        await session.mark_read(portal, rows[-1].row)
+        await session.typing(portal, on=True)
+        await world.omar.mark_typing(world.room, seconds=30)
+        async with asyncio.timeout(10):
+            while set(world.server.typing[world.room]) != {world.sara.user, world.omar.user}:
+                await asyncio.sleep(0.005)
+            while (await session.groups())[0].typing != ("omar",):
+                await asyncio.sleep(0.005)
+            timeline = world.server.rooms[world.room].timeline
+            while not any(who == world.sara.user for who, _, _ in timeline):
+                await asyncio.sleep(0.005)
+    assert timeline[-1][2].targets == (rows[-1].event.id,)

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from fallback.core.contacts import Contact
 from fallback.core.events import Identity, Origin, Reaction
 from fallback.core.health import Health, State
-from fallback.core.ids import ChatId, SourceId
+from fallback.core.ids import ChatId, ContactId, SourceId
 from fallback.core.outbox import Wedge
 from fallback.tui.messages import BannerChanged, GroupsChanged, TimelineChanged
 from fallback.tui.views import BannerKind
@@ -108,3 +109,13 @@ async def test_facts_of_the_client_are_kept_in_the_store(one):
     assert await one.get("language") == "ar"
     assert await one.get("nothing") == ""
     assert NOW
+
+
+async def test_people_have_the_names_of_ones_own_contacts_in_the_timeline_and_the_list():
+    one = await session()
+    await one.store.save_contact(Contact(id=ContactId("c"), name="Abu Ali", phones=(OMAR.phone,)))
+    rows = await one.timeline(NEWS)
+    assert {row.event.sender.name for row in rows if row.event.sender.phone == OMAR.phone} == {"Abu Ali"}
+    assert {row.event.sender.phone for row in rows} >= {OMAR.phone, SARA.phone}
+    group = next(group for group in await one.groups() if group.portal == NEWS)
+    assert group.last_sender == "Abu Ali"

@@ -43,7 +43,9 @@ class Finding:
 
     def action_help(self) -> None:
         """Explain the keys and the ticks."""
-        self.client.push_screen(windows().Reader(self.main.setting, tr("Help"), help_lines()))
+        self.client.push_screen(
+            windows().Reader(self.main.setting, tr("Help"), help_lines(self.client.interface.keys))
+        )
 
     def action_language(self) -> None:
         """Switch between Arabic and English."""
@@ -69,7 +71,8 @@ class Finding:
     @work
     async def action_palette(self) -> None:
         """List everything that can be done."""
-        rows = [Choice(one.action, one.label, one.shown) for one in commands() if one.action != "palette"]
+        known = commands(self.client.interface.keys)
+        rows = [Choice(one.action, one.label, one.shown) for one in known if one.action != "palette"]
         rows += [
             Choice(f"extra:{key}", label, key.upper()) for key, label, _ in self.main.session.extra_actions()
         ]

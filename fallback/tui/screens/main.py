@@ -1,6 +1,7 @@
 """The main screen: brings a session's values to the widgets, and what the keys ask to the session."""
 
 import asyncio
+from datetime import datetime
 from typing import ClassVar, assert_never
 
 from textual import events, on
@@ -22,8 +23,10 @@ from fallback.tui.messages import (
     PeopleChanged,
     TimelineChanged,
 )
+from fallback.tui.notifying import fresh, is_quiet, notification, sentence
 from fallback.tui.screens.filing import Filing
 from fallback.tui.screens.security import Security
+from fallback.tui.screens.settings import Settings
 from fallback.tui.screens.writing import Writing
 from fallback.tui.setting import Setting
 from fallback.tui.views import GroupView
@@ -39,16 +42,16 @@ NARROW = 80
 """Columns below which there is one pane."""
 
 
-class MainScreen(Filing, Security, Writing):
+class MainScreen(Filing, Settings, Security, Writing):
     """Groups, timeline, composer, banner and people."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(one.key, one.action, show=False, priority=True)
+            Binding(one.key, one.action, id=one.action, show=False, priority=True)
             for one in commands()
             if one.key != "ctrl+end"
         ),
-        Binding("ctrl+end", "bottom", show=False, priority=True),
+        Binding("ctrl+end", "bottom", id="bottom", show=False, priority=True),
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown", "page(1)", show=False),
         Binding("escape", "back", show=False),
@@ -89,6 +92,7 @@ class MainScreen(Filing, Security, Writing):
             self._show_keys()
         self.run_worker(self._listen(), group="session", exit_on_error=True)
         self.run_worker(self._follow(), group="session", exit_on_error=True)
+        self.watch(self.app, "app_focus", self._focused, init=False)
         self.call_after_refresh(self._connect)
 
     def _connect(self) -> None:
@@ -141,10 +145,32 @@ class MainScreen(Filing, Security, Writing):
                 assert_never(change)
 
     async def _show_groups(self) -> None:
-        groups = await self.session.groups()
+        groups, before = await self.session.groups(), self.query_one(Groups).groups
         self._list(groups)
+        self._announce(fresh(before, groups))
         if self.current is None and groups:
             await self.open_group(groups[0].portal, among=groups)
+
+    def _announce(self, groups: list[GroupView]) -> None:
+        """Ring and notify of what is new, while nobody looks and it is no quiet hour."""
+        interface, setting = self.client.interface, self.setting
+        now = datetime.fromtimestamp(setting.now() / 1000, setting.zone)
+        if (
+            self.app.app_focus
+            or not interface.notify
+            or is_quiet(interface.quiet_hours, now.hour * 60 + now.minute)
+        ):
+            return
+        for group in groups:
+            text = sentence(group, private=interface.private)
+            self.client.write_terminal(notification(text, self.client.environment))
+        if groups:
+            self.app.bell()
+
+    async def _focused(self, focused: bool) -> None:
+        """Take what is in view as read once somebody looks again."""
+        if focused and self.query_one(Timeline).stick_to_bottom:
+            await self.mark_read()
 
     def _list(self, groups: list[GroupView]) -> None:
         self.query_one(Groups).show(groups, self.current)
@@ -213,7 +239,7 @@ class MainScreen(Filing, Security, Writing):
         """Say that the newest message was seen, if somebody looks."""
         row = self.query_one(Timeline).thread.last_row
         if self.current and row and self.app.app_focus and self.app.screen is self:
-            await self.session.mark_read(self.current, row)
+            await self.session.mark_read(self.current, row, tell=self.client.interface.read_receipts)
 
     @on(Timeline.Acted)
     async def act(self, event: Timeline.Acted) -> None:

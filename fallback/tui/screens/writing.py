@@ -78,6 +78,8 @@ class Writing(Screen[None]):
         """Remember what is being written, and offer names after an @."""
         if self.editing is None:
             self._draft = self.composer.text
+        if self.current is not None and self.client.interface.typing:
+            await self.session.typing(self.current, bool(self.composer.text))
         await self._suggest()
 
     @on(Composer.Submitted, "#composer")

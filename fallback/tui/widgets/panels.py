@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message as Posted
 
 from fallback.core.ids import PortalId
-from fallback.locale import ntr, tr
+from fallback.locale import figures, ntr, tr
 from fallback.tui import words
 from fallback.tui.setting import Setting
 from fallback.tui.typeset import PLAIN, Line, Run, isolate, width_of
@@ -74,6 +74,8 @@ class Header(PaintedWidget):
         if group.members:
             members = ntr("{count} member", "{count} members", group.members)
             end = [(f"{members} · {tr('{here} here', here=group.here)} ", self.look("dim"))]
+        if group.typing:
+            end = [(f"{words.typing(group.typing)} ", self.look("accent"))]
         lock = "🔒 " if group.encrypted else ""
         start: list[Run] = [(f" {lock}{group.name}", self.look("strong"))]
         return [two_ends(self.setting, start, end, width, self.rich_style)]
@@ -196,12 +198,13 @@ class Groups(PaintedWidget, can_focus=True):
 
     def _group(self, group: GroupView, width: int, *, picked: bool) -> list[Painted]:
         fill = self.rich_style + self.look("picked") if picked else self.rich_style
-        mention: list[Run] = [(f"@{group.mentions} ", self.look("bad"))] if group.mentions else []
-        unread: list[Run] = [(f"{group.unread} ", self.look("good"))] if group.unread else []
+        mention: list[Run] = [(figures(f"@{group.mentions} "), self.look("bad"))] if group.mentions else []
+        unread: list[Run] = [(figures(f"{group.unread} "), self.look("good"))] if group.unread else []
         time = words.clock_time(group.at, self.setting.zone) if group.at else ""
         name: list[Run] = [(f" {group.name}", self.look("strong") if group.unread or picked else PLAIN)]
         draft: list[Run] = [(tr("draft") + ": ", self.look("warn"))] if group.draft else []
-        sender = f"{group.last_sender.split(' ')[0]}: " if group.last_sender else ""
+        who = tr("You") if group.last_own else group.last_sender.split(" ")[0]
+        sender = f"{who}: " if who else ""
         last: list[Run] = [(" ", PLAIN), *draft, (sender + group.last, self.look("dim"))]
         first_row = two_ends(self.setting, name, [(f"{time} ", self.look("dim"))], width, fill)
         return [first_row, two_ends(self.setting, last, [*mention, *unread], width, fill)]
