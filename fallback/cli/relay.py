@@ -176,7 +176,7 @@ def wedges(profile: str, *, as_json: bool) -> None:
 async def _stuck(store: "Store") -> Any:
     import msgspec
 
-    from fallback.relay.control import stuck
+    from fallback.relay.status import stuck
 
     return msgspec.to_builtins(await stuck(store))
 

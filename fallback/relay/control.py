@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from fallback.core.ids import DeliveryId
-from fallback.core.ports import Store
 from fallback.errors import FallbackError, UsageError
 from fallback.relay.daemon import Relay
 from fallback.relay.protocol import (
@@ -24,10 +23,9 @@ from fallback.relay.protocol import (
     Answer,
     Refusal,
     Request,
-    Stuck,
     reachable,
 )
-from fallback.relay.status import status
+from fallback.relay.status import status, stuck
 
 log = logging.getLogger(__name__)
 Command = Callable[[Request], Awaitable[object]]
@@ -51,11 +49,6 @@ def commands(relay: Relay) -> Mapping[str, Command]:
         "retry": retry,
         "drop": lambda request: relay.store.drop(DeliveryId(request.delivery)),
     }
-
-
-async def stuck(store: Store) -> list[Stuck]:
-    """List what a person must clear."""
-    return [Stuck(one.id, one.portal, one.target, one.event.at, one.error) for one in await store.wedges()]
 
 
 @contextlib.asynccontextmanager

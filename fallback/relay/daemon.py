@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from fallback.bridge import ingest
 from fallback.bridge.deliver import Deliverer, Send
 from fallback.bridge.patience import Patience
+from fallback.bridge.sharing import Sharing
 from fallback.bridge.switch import Switch
 from fallback.bridge.watch import Watch
 from fallback.core import override
@@ -23,7 +24,7 @@ from fallback.core.ports import Clock, Connector, Homeserver, Portal, Probe, Sto
 from fallback.core.roster import ghost, is_ghost
 from fallback.core.routing import MATRIX, to_remote, to_room
 from fallback.core.trial import ALL
-from fallback.errors import PermanentError, TransientError
+from fallback.errors import PermanentError, StoreError, TransientError
 from fallback.probes.members import Members
 from fallback.probes.session import SessionProbe
 from fallback.probes.traffic import InboundProbe, ReceiptsProbe, Sends
@@ -47,6 +48,7 @@ class Relay:
         link: gives an address where a portal's room can be read.
         watching: the detector's clock, where it is another one (a demo's is faster).
         drain: seconds that it still delivers what is due when it stops.
+        shared: other relays serve portals of this store too.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Relay:
         link: Callable[[Portal], str] = lambda portal: f"https://matrix.to/#/{portal.room}",
         watching: Clock | None = None,
         drain: float = DRAIN,
+        shared: bool = False,
     ) -> None:
         owner = f"relay-{secrets.token_hex(4)}"
         self.connector = connector
@@ -69,6 +72,7 @@ class Relay:
         self.clock = clock
         self.server_name = server_name
         self.switch = Switch(store, clock, target=connector.name, link=link, ring=self.ring)
+        self.sharing = Sharing(store, clock, owner=owner) if shared else None
         self.patience = Patience(clock)
         self.tally = Tally(clock)
         self.to_matrix = self._deliverer(MATRIX, self._say_in_room, lambda: ALL, owner)
@@ -104,6 +108,7 @@ class Relay:
         finally:
             self.stopping = True
             await self.drain()
+            await self._leave()
             await self.connector.close()
 
     async def drain(self) -> None:
@@ -114,6 +119,13 @@ class Relay:
                     pass
         except TimeoutError:
             log.warning("stopping with deliveries left; they go out at the next start")
+
+    async def _leave(self) -> None:
+        if self.sharing:
+            try:
+                await self.sharing.leave()
+            except StoreError as error:
+                log.warning("the other relays wait until this one's lease is over: %s", error.message)
 
     async def pause(self) -> None:
         """Deliver nothing until ``resume``, also after a restart; what comes is still taken in."""
@@ -146,7 +158,9 @@ class Relay:
         await self.watch.override(None, "relay", "the evidence decides again")
 
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
+        sharing = [self.sharing.run()] if self.sharing else []
         return [
+            *sharing,
             ingest.from_network(self.connector, self.store, self._into_room, self._told, self.patience),
             ingest.from_room(
                 self.homeserver,
@@ -170,10 +184,13 @@ class Relay:
             self.store,
             self.clock,
             owner=owner,
-            allowance=lambda: 0 if self.paused else allowance(),
+            allowance=lambda: 0 if self._waits() else allowance(),
             settled=self.tally.settled,
             patience=self.patience,
         )
+
+    def _waits(self) -> bool:
+        return self.paused or (self.sharing is not None and self.sharing.lapsed())
 
     def ring(self) -> None:
         """Say that something may be due."""

@@ -44,7 +44,15 @@ async def opened(profile: Profile, connector: Connector | None = None) -> "Async
         around.push_async_callback(connector.close)
         server, side = await around.enter_async_context(compose.hosted(profile, store, vault))
         await connectors.adopt(connector, side, store, server_name=server.server_name)
-        relay = Relay(connector, side, store, clock, server_name=server.server_name, drain=config.relay.drain)
+        relay = Relay(
+            connector,
+            side,
+            store,
+            clock,
+            server_name=server.server_name,
+            drain=config.relay.drain,
+            shared=bool(config.store.url),
+        )
         yield Running(profile, relay, config, vault)
 
 

@@ -8,8 +8,9 @@ from msgspec.structs import asdict
 from fallback import __version__
 from fallback.core.events import Frozen
 from fallback.core.health import Health, State
-from fallback.core.ports import ConnectorState
+from fallback.core.ports import ConnectorState, Store
 from fallback.core.routing import MATRIX
+from fallback.relay.protocol import Stuck
 
 if TYPE_CHECKING:
     from fallback.relay.daemon import Relay
@@ -106,3 +107,8 @@ async def status(relay: "Relay") -> Status:
         stopping=relay.stopping,
         trouble=relay.patience.trouble,
     )
+
+
+async def stuck(store: Store) -> list[Stuck]:
+    """List what a person must clear."""
+    return [Stuck(one.id, one.portal, one.target, one.event.at, one.error) for one in await store.wedges()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
-from fallback.errors import AuthError, ConfigError
+from fallback.errors import AuthError, ConfigError, FallbackError
 from fallback.relay import page
 from fallback.relay.families import families
 from fallback.relay.metrics import CONTENT_TYPE, render
@@ -82,6 +82,8 @@ class Pages:
             response = await handler(request)
         except web.HTTPException as refusal:
             response = web.Response(status=refusal.status, text=refusal.reason)
+        except FallbackError as error:
+            response = web.Response(status=503, text=error.message)
         response.headers.update(HEADERS)
         return response
 

@@ -3,9 +3,11 @@
 import asyncio
 
 from fallback.bridge.ingest import TOKEN
+from fallback.clock import SystemClock
 from fallback.core.events import Edit, Message, Notice, Origin, Reaction
 from fallback.core.health import Cause, Health, State
 from fallback.core.ids import ChatId, DeliveryId, SourceId
+from fallback.relay.daemon import Relay
 from fallback.relay.status import status
 from fallback.store.sqlite import SqliteStore
 from tests.relay.world import CHAT, OMAR, SARA, World, until
@@ -240,3 +242,19 @@ async def test_on_a_full_disk_it_waits_says_so_and_goes_on_when_there_is_space(t
         assert (await status(relay)).ills == ()
         assert relay.patience.failures
     await store.close()
+
+
+class Shared(World):
+    def relay(self):
+        clock = SystemClock(50)
+        return Relay(self.connector, self.bot, self.store, clock, server_name=self.server.name, shared=True)
+
+
+async def test_a_relay_that_shares_takes_a_dead_ones_portals_over_and_leaves_them_when_it_stops():
+    world = await Shared().set_up()
+    assert await world.store.share("dead", seconds=0.2)
+    async with world.running() as relay:
+        world.phone(1)
+        await until(lambda: len(world.in_room()) == 1)
+        assert [one.portal for one in relay.sharing.shares] == ["p"]
+    assert [one.portal for one in await world.store.share("heir", seconds=9)] == ["p"]

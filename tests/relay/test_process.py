@@ -15,6 +15,7 @@ from fallback import compose
 from fallback.core.events import Group, Identity, Message, Origin
 from fallback.core.ids import ChatId, DeliveryId, PortalId, SourceId
 from fallback.core.ports import Portal, RoomSpec
+from fallback.errors import TransientError
 from fallback.homeserver import ManagedHomeserver
 from fallback.networks.loopback import LoopbackNetwork
 from fallback.paths import Profile
@@ -38,15 +39,19 @@ class Team:
         self.wire = str(tmp_path / "w")
         self.process = None
 
-    async def set_up(self):
+    async def set_up(self, *, encrypted):
+        self.encrypted = encrypted
         account = await self.server.create_account("lina", display_name="Lina")
         token, device = await self.server.login(account.user, account.password)
         self.lina = side_at(self.server.url, account.user, device, token, folder=self.tmp_path / "lina")
+        await self.lina.keys.begin()
         async with (
             compose.open_profile(self.profile) as (store, vault),
             compose.hosted(self.profile, store, vault) as (_, side),
         ):
-            self.room = await side.create_room(RoomSpec(name="Newsroom", invite=(account.user,)))
+            self.room = await side.create_room(
+                RoomSpec(name="Newsroom", invite=(account.user,), encrypted=encrypted)
+            )
             await store.save_portal(
                 Portal(id=PortalId("p"), chat=CHAT, room=self.room, name="Newsroom", sending=True)
             )
@@ -77,13 +82,18 @@ class Team:
         said = Message(
             id=SourceId(f"L{number}"), chat=ChatId(self.room), origin=Origin.MATRIX, text=f"lina {number}"
         )
-        await self.lina.send(self.room, said, transaction=DeliveryId(f"L{number}"))
+
+        async def sent():
+            with contextlib.suppress(TransientError):
+                return await self.lina.send(self.room, said, transaction=DeliveryId(f"L{number}"))
+
+        await self.until(sent)
 
     async def in_room(self):
         return [event async for event in self.lina.history(self.room) if isinstance(event, Message)]
 
     async def until(self, condition):
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(30):
             while not await condition():
                 await asyncio.sleep(0.5)
 
@@ -94,7 +104,7 @@ class Team:
 
 
 @pytest.fixture
-async def team(tmp_path):
+async def team(request, tmp_path):
     profile = Profile("default")
     profile.config_file.parent.mkdir(parents=True)
     profile.config_file.write_text(
@@ -102,15 +112,18 @@ async def team(tmp_path):
     )
     server = ManagedHomeserver(profile.homeserver)
     await asyncio.to_thread(run, server.start())
-    made = await Team(profile, server, tmp_path).set_up()
-    async with Exchange(made.network).serving(made.wire):
+    made = await Team(profile, server, tmp_path).set_up(encrypted=getattr(request, "param", False))
+    async with Exchange(made.network).serving(made.wire), asyncio.TaskGroup() as group:
+        following = group.create_task(made.lina.follow())
         yield made
+        following.cancel()
         if made.process is not None and made.process.returncode is None:
             await made.kill()
     await made.lina.close()
     await asyncio.to_thread(run, server.stop())
 
 
+@pytest.mark.parametrize("team", [False, True], ids=["in clear", "encrypted"], indirect=True)
 async def test_killed_in_mid_flight_it_loses_nothing_and_doubles_nothing(team):
     random = Random(2021)
     await team.start()
@@ -136,10 +149,13 @@ async def test_killed_in_mid_flight_it_loses_nothing_and_doubles_nothing(team):
     )
     relayed = [event for event in room if event.text.startswith("phone")]
     assert [event.text for event in relayed] == [f"phone {n}" for n in range(MESSAGES)]
-    assert [event.at for event in relayed] == [1_700_000_000_000 + n * 1000 for n in range(MESSAGES)]
     for number, event in enumerate(relayed):
-        phone = PEOPLE[number % 2].phone.removeprefix("+")
-        assert event.sender.mxid == f"@wa_{phone}:{team.server.server_name}"
+        who = PEOPLE[number % 2]
+        if team.encrypted:
+            assert (event.sender.name, event.relayed) == (who.name, Origin.WHATSAPP)
+        else:
+            assert event.at == 1_700_000_000_000 + number * 1000
+            assert event.sender.mxid == f"@wa_{who.phone.removeprefix('+')}:{team.server.server_name}"
     said = [event.text for event in phones if event.text.startswith("*Lina*")]
     assert said == [f"*Lina*: lina {n}" for n in range(MESSAGES)]
 
@@ -152,7 +168,7 @@ async def test_the_service_manager_hears_of_start_life_reload_and_stop(team):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(team.tmp_path / "n"))
         manager.setblocking(False)
-        await team.start(NOTIFY_SOCKET=str(team.tmp_path / "n"), WATCHDOG_USEC="200000")
+        await team.start(NOTIFY_SOCKET=str(team.tmp_path / "n"), WATCHDOG_USEC="20000000")
 
         async def heard(word):
             async with asyncio.timeout(90):
