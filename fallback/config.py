@@ -123,12 +123,16 @@ class Probing(Section, frozen=True):
         controls: URLs of unrelated hosts that answer with any status.
         control_name: a name every resolver knows.
         interval: seconds between two looks of a probe; 30 at least against the real hosts.
+        peers: base URLs of other relays' pages, elsewhere: their verdicts count as somebody else's view.
+        peers_token_file: holds what they want to be shown.
     """
 
     resolvers: tuple[str, ...] = ("1.1.1.1", "8.8.8.8")
     controls: tuple[str, ...] = ("https://www.gstatic.com/generate_204", "https://www.wikipedia.org/")
     control_name: str = "example.com"
     interval: float = 30.0
+    peers: tuple[str, ...] = ()
+    peers_token_file: str = ""
 
 
 class Homeserver(Section, frozen=True):

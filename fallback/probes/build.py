@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-from fallback.config import Config
+from fallback.config import Config, secret
 from fallback.core.ports import Clock, Probe
 from fallback.probes.dns import DnsProbe
 from fallback.probes.graph import GraphProbe
 from fallback.probes.http import EMPTY, HomeserverProbe, PageProbe
 from fallback.probes.metastatus import StatusProbe
+from fallback.probes.peer import PeerProbe
 from fallback.probes.settings import POLITE, Edge, Resolver, Settings
 from fallback.probes.tls import TlsProbe
 from fallback.probes.websocket import WebSocketProbe
@@ -40,6 +41,8 @@ def settings_from(config: Config, *, homeserver: str = "") -> Settings:
         status=f"{there.status.rstrip('/')}/orgs.json",
         controls=looks.controls,
         homeserver=homeserver or config.account.homeserver,
+        peers=looks.peers,
+        peers_token=secret(looks.peers_token_file),
         interval=interval,
         slow=2 * interval,
     )
@@ -107,6 +110,18 @@ def _pages(settings: Settings, clock: Clock, session: aiohttp.ClientSession) -> 
         name = ("ctl.http204" if empty else "ctl.https") + (f".{number}" if number > 1 else "")
         every = settings.interval if empty else slow
         found.append(PageProbe(name, url, clock, session, interval=every, timeout=timeout))
+    found += [
+        PeerProbe(
+            f"peer.{number}",
+            url,
+            clock,
+            session,
+            token=settings.peers_token,
+            interval=slow,
+            timeout=timeout,
+        )
+        for number, url in enumerate(settings.peers, 1)
+    ]
     if settings.homeserver:
         found.append(
             HomeserverProbe(settings.homeserver, clock, session, interval=settings.interval, timeout=timeout)

@@ -53,6 +53,7 @@ class Settings(Frozen, frozen=True):
         chat: WebSocket of linked devices.
         controls: unrelated pages; one that ends in ``generate_204`` must give an empty 204.
         homeserver: base URL; empty for none.
+        peers, peers_token: base URLs of other relays' pages, and what they want to be shown.
         prefixes: networks that WhatsApp's addresses are in; empty for any public address.
         interval, slow: seconds between looks at transports and at pages.
         timeout: seconds for one look.
@@ -77,6 +78,8 @@ class Settings(Frozen, frozen=True):
     status: str = "https://metastatus.com/data/orgs.json"
     controls: tuple[str, ...] = ("https://www.gstatic.com/generate_204", "https://www.wikipedia.org/")
     homeserver: str = ""
+    peers: tuple[str, ...] = ()
+    peers_token: str = ""
     prefixes: tuple[str, ...] = ()
     interval: float = POLITE
     slow: float = 2 * POLITE
