@@ -36,26 +36,34 @@ def said(item: Json, base: dict[str, Any]) -> Canonical:
         base: the fields that all events share.
     """
     kind = string(item, "type")
+    if kind == "system":
+        return Notice(**base, text=string(child(item, "system"), "body"), topic="system")
+    shown = _shown(kind, item)
+    if shown:
+        return Message(**base, **shown, **_around(item))
+    return _pointing(kind, item, base) or _unshown(kind, item, base)
+
+
+def _shown(kind: str, item: Json) -> dict[str, Any]:
+    """Give what a message shows: text, a file or a place; empty where it is none of these."""
+    what = child(item, kind)
+    shown: dict[str, Any] = {}
     match kind:
         case "text":
-            return Message(**base, text=string(child(item, "text"), "body"), **_around(item))
-        case "image" | "video" | "audio" | "document" | "sticker":
-            file = child(item, kind)
-            return Message(
-                **base, text=string(file, "caption"), attachment=attachment(kind, file), **_around(item)
-            )
-        case "location":
-            return Message(**base, location=_place(child(item, "location")), **_around(item))
+            shown = {"text": string(what, "body")}
+        case "image" | "video" | "audio" | "document" | "sticker" if what:
+            shown = {"text": string(what, "caption"), "attachment": attachment(kind, what)}
+        case "location" if {"latitude", "longitude"} <= what.keys():
+            shown = {"location": _place(what)}
         case "contacts":
-            return Message(**base, text=_cards(item), **_around(item))
+            shown = {"text": _cards(item)}
         case "button":
-            return Message(**base, text=string(child(item, "button"), "text"), **_around(item))
+            shown = {"text": string(what, "text")}
         case "interactive":
-            return Message(**base, text=_choice(child(item, "interactive")), **_around(item))
-        case "system":
-            return Notice(**base, text=string(child(item, "system"), "body"), topic="system")
+            shown = {"text": _choice(what)}
         case _:
-            return _pointing(kind, item, base) or _unshown(kind, item, base)
+            pass
+    return shown if any(shown.values()) else {}
 
 
 def attachment(kind: str, file: Json) -> Attachment:
@@ -127,7 +135,7 @@ def _cards(item: Json) -> str:
         name = sanitise_name(string(child(card, "name"), "formatted_name", "first_name"))
         numbers = (sanitise_name(string(one, "phone")) for one in items(card, "phones"))
         lines.append(" ".join(word for word in ("👤", name, *numbers) if word))
-    return "\n".join(lines) or "👤"
+    return "\n".join(lines)
 
 
 def _choice(interactive: Json) -> str:

@@ -122,7 +122,8 @@ def test_what_has_no_form_becomes_words_that_say_so():
         said(type="hologram").text
         == "+16505551234 sent something that WhatsApp shows on phones only (hologram)."
     )
-    assert said(type="reaction", reaction={}).topic == "unsupported"
+    for empty in ("reaction", "text", "location", "contacts", "image", "interactive", ""):
+        assert said(type=empty, location={"latitude": 1}).topic == "unsupported"
 
 
 def test_a_voice_note_a_place_and_contacts_keep_what_they_are():
