@@ -58,11 +58,15 @@ def secrets(config: Config) -> "Secrets":
 
 
 async def adopt(connector: Connector, side: "ImportingHomeserver", store: Store, *, server_name: str) -> None:
-    """Make rooms for the Cloud API's own groups; a group that can't be asked for waits for the next start."""
+    """Let the Cloud API send the rooms' files, and make rooms for its own groups.
+
+    Groups that can't be asked for wait for the next start.
+    """
     from fallback.networks.whatsapp.cloud import CloudConnector
 
     if not isinstance(connector, CloudConnector):
         return
+    connector.carry_files(side.download)
     try:
         known = {portal.chat for portal in await store.portals()}
         for chat in await connector.groups():

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 import msgspec
 from aiohttp import web
 
-from fallback.core.events import Group, Message, Origin
+from fallback.core.events import Attachment, Group, MediaKind, Message, Origin
 from fallback.core.ids import ChatId, SourceId
 from fallback.core.ports import Clock
 from fallback.networks.loopback import LoopbackNetwork
@@ -16,6 +16,12 @@ from fallback.simulator.payloads import user_id
 from fallback.simulator.webhooks import Webhooks
 
 VERSION: Final = "v25.0"
+_MEDIA: Final = {
+    "image": MediaKind.IMAGE,
+    "video": MediaKind.VIDEO,
+    "audio": MediaKind.AUDIO,
+    "document": MediaKind.DOCUMENT,
+}
 LIVES: Final = 300.0
 """Seconds for which a file's address works."""
 _STATUS: Final = {
@@ -80,6 +86,7 @@ class Graph:
         app.router.add_get("/{version}/{node}", self._authorised(self._node))
         app.router.add_get("/{version}/{node}/groups", self._authorised(self._groups))
         app.router.add_post("/{version}/{node}/messages", self._authorised(self._messages))
+        app.router.add_post("/{version}/{node}/media", self._authorised(self._upload))
         app.router.add_get("/{version}/{node}/invite_link", self._authorised(self._invite_link))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -169,11 +176,21 @@ class Graph:
         link = f"https://chat.whatsapp.com/{hashlib.sha256(node.encode()).hexdigest()[:22]}"
         return web.json_response({"messaging_product": "whatsapp", "invite_link": link})
 
+    async def _upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        file = form.get("file")
+        if not isinstance(file, web.FileField):
+            return refuse(100, "Parameter file is missing")
+        node = str(secrets.randbelow(10**15))
+        self.network.files[node] = file.file.read()
+        return web.json_response({"id": node})
+
     async def _messages(self, request: web.Request) -> web.Response:
-        """Take a text for a group, show it to the phones and tell what became of it."""
+        """Take a message for a group, show it to the phones and tell what became of it."""
         body = await request.json()
         chat = ChatId(str(body.get("to", "")))
-        if body.get("recipient_type") != "group" or body.get("type") != "text":
+        kind = body.get("type")
+        if body.get("recipient_type") != "group" or kind not in ("text", *_MEDIA):
             return refuse(131009, "Parameter value is not valid")
         if chat not in self.network.groups:
             return refuse(131041, "Unknown group")
@@ -184,7 +201,8 @@ class Graph:
             chat=chat,
             at=self._clock.now(),
             origin=Origin.WHATSAPP,
-            text=str(body["text"]["body"]),
+            text=str(body[kind].get("body") or body[kind].get("caption") or ""),
+            attachment=self._attached(body[kind], _MEDIA[kind]) if kind in _MEDIA else None,
             reply_to=SourceId(reply) if reply else None,
         )
         self.network.take(said, self.webhooks)
@@ -192,6 +210,11 @@ class Graph:
         contact = {"input": chat, "wa_id": chat}
         return web.json_response(
             {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": wamid}]}
+        )
+
+    def _attached(self, described: dict[str, Any], kind: MediaKind) -> Attachment:
+        return Attachment(
+            kind=kind, source=str(described.get("id", "")), filename=str(described.get("filename", ""))
         )
 
     def _tell(self, chat: ChatId, wamid: str, ours: str) -> None:

@@ -1,18 +1,20 @@
 """The Cloud API with Groups as a connector: webhooks in, Graph calls out."""
 
 import asyncio
+import io
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Protocol
 
+import aiohttp
 import msgspec
 from msgspec.structs import replace
 
-from fallback.core.events import Canonical, Event, Group, Identity, Message
+from fallback.core.events import Attachment, Canonical, Event, Group, Identity, Message
 from fallback.core.ids import ChatId, SourceId
 from fallback.core.ports import Capabilities, Clock, ConnectorState
 from fallback.errors import PermanentError, TransientError
-from fallback.networks.whatsapp import cloud_rules
+from fallback.networks.whatsapp import cloud_rules, cloud_say
 from fallback.networks.whatsapp.cloud_graph import Graph, GraphError, UnansweredError, translated
 from fallback.networks.whatsapp.cloud_intake import Intake, Offered
 from fallback.networks.whatsapp.cloud_json import Json, child, identifier, items, string
@@ -29,6 +31,9 @@ _REMEMBERED: Final = 4096
 _SWAPPED: Final = 60_000
 """Ms by which an event may be older than one before it and still count as in order."""
 _FIELDS: Final = "subject,description,suspended,participants,total_participant_count,join_approval_mode"
+
+
+Fetch = Callable[[Attachment], Awaitable[bytes]]
 
 
 class Facts(Protocol):
@@ -99,6 +104,7 @@ class CloudConnector:
         self._newest: dict[ChatId, int] = {}
         self._reached: bool | None = None
         self._trouble: ConnectorState | None = None
+        self._fetch: Fetch | None = None
 
     @property
     def state(self) -> ConnectorState:
@@ -161,9 +167,11 @@ class CloudConnector:
         """
         if message_id in self._sent:
             return self._sent[message_id]
-        body = _outgoing(event) | {"biz_opaque_callback_data": message_id}
+        body = await self._written(cloud_say.message(event))
         try:
-            answer = await self._ask("POST", f"{self.number}/messages", json=body)
+            answer = await self._ask(
+                "POST", f"{self.number}/messages", json=body | {"biz_opaque_callback_data": message_id}
+            )
         except UnansweredError as error:
             raise TransientError(error.message, retry_after=10.0) from error
         made = next((SourceId(identifier(one, "id")) for one in items(answer, "messages")), SourceId(""))
@@ -171,6 +179,29 @@ class CloudConnector:
             raise TransientError("Meta took the message and gave it no name", retry_after=10.0)
         self._remember(message_id, made)
         return made
+
+    async def _written(self, event: Message) -> Json:
+        """Write a message; its file is uploaded first."""
+        if event.attachment is None:
+            return cloud_say.text(event)
+        if self._fetch is None:
+            raise PermanentError("there is nowhere to fetch the file from")
+        file, data = event.attachment, await self._fetch(event.attachment)
+        what = cloud_say.kind(file, len(data))
+        form = aiohttp.FormData({"messaging_product": "whatsapp"})
+        mimetype = file.mimetype or "application/octet-stream"
+        form.add_field("file", io.BytesIO(data), filename=file.filename or "file", content_type=mimetype)
+        answer = await self._ask("POST", f"{self.number}/media", data=form)
+        return cloud_say.media(event, file, what, identifier(answer, "id"))
+
+    def carry_files(self, fetch: Fetch) -> None:
+        """Send files too from now on.
+
+        Args:
+            fetch: gives the plain bytes of a file of the room.
+        """
+        self._fetch = fetch
+        self.capabilities = replace(self.capabilities, media=True)
 
     async def group(self, chat: ChatId) -> Group:
         """Describe one of our groups; the business, which Meta does not list, is its last member."""
@@ -258,22 +289,3 @@ class CloudConnector:
     async def _watch(self) -> None:
         await asyncio.sleep(_LOOK_EVERY)
         await self.look()
-
-
-def _outgoing(event: Canonical) -> Json:
-    """Write a message as the Graph takes it; the rest was made text of by the routing.
-
-    Raises:
-        PermanentError: the Cloud API can't say this.
-    """
-    if not isinstance(event, Message) or not event.text or event.attachment:
-        raise PermanentError("the Cloud API can't say this in a group")
-    reply = {"context": {"message_id": event.reply_to}} if event.reply_to else {}
-    return {
-        "messaging_product": "whatsapp",
-        "recipient_type": "group",
-        "to": event.chat,
-        "type": "text",
-        "text": {"preview_url": True, "body": event.text[: cloud_rules.TEXT]},
-        **reply,
-    }

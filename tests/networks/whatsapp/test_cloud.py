@@ -13,6 +13,7 @@ from fallback.core.events import Attachment, MediaKind, Message, Reaction
 from fallback.core.ids import ChatId, PortalId, RoomId, SourceId
 from fallback.core.ports import ConnectorState, Portal
 from fallback.errors import PermanentError, StoreBlockedError, TransientError
+from fallback.networks.whatsapp import cloud_say
 from fallback.networks.whatsapp.cloud import NUMBERS, CloudConnector, Secrets
 from fallback.networks.whatsapp.cloud_webhook import LARGEST, SIGNATURE, sign
 from fallback.simulator.graph import LIVES, Refusal
@@ -290,6 +291,42 @@ async def test_what_the_cloud_api_can_not_say_is_refused_for_good():
 
 def file_of(data_sha=""):
     return message("", attachment=Attachment(kind=MediaKind.IMAGE, source="m1", sha256=data_sha))
+
+
+@pytest.mark.parametrize(
+    ("mimetype", "size", "kind"),
+    [
+        ("image/jpeg", 10, MediaKind.IMAGE),
+        ("image/jpeg", 5 * 1024 * 1024 + 1, MediaKind.DOCUMENT),
+        ("image/webp", 10, MediaKind.DOCUMENT),
+        ("video/mp4", 10, MediaKind.VIDEO),
+        ("audio/ogg", 10, MediaKind.DOCUMENT),
+        ("", 10, MediaKind.DOCUMENT),
+    ],
+)
+async def test_a_file_of_the_room_is_sent_as_what_phones_show(mimetype, size, kind):
+    async with cloud_world() as world:
+        assert not world.connector.capabilities.media
+        file = Attachment(kind=MediaKind.IMAGE, source="mxc://x/y", filename="p.bin", mimetype=mimetype)
+        event = message("*Lina*: look", attachment=file)
+        with pytest.raises(PermanentError):
+            await world.connector.send(event, message_id=SourceId("ours"))
+
+        async def fetch(asked):
+            assert asked == file
+            return b"x" * size
+
+        world.connector.carry_files(fetch)
+        assert world.connector.capabilities.media
+        await world.connector.send(event, message_id=SourceId("ours"))
+        (shown,) = world.network.shown
+        assert (shown.text, shown.attachment.kind) == ("*Lina*: look", kind)
+        assert len(world.network.files[shown.attachment.source]) == size
+
+
+def test_a_file_that_whatsapp_does_not_take_is_refused():
+    with pytest.raises(PermanentError, match="larger"):
+        cloud_say.kind(Attachment(kind=MediaKind.DOCUMENT), 100 * 1024 * 1024 + 1)
 
 
 class SlowestClock(SystemClock):
