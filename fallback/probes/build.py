@@ -8,6 +8,7 @@ import aiohttp
 
 from fallback.config import Config, secret
 from fallback.core.ports import Clock, Probe
+from fallback.errors import ConfigError
 from fallback.probes.dns import DnsProbe
 from fallback.probes.graph import GraphProbe
 from fallback.probes.http import EMPTY, HomeserverProbe, PageProbe
@@ -21,7 +22,11 @@ _KNOWN = {"1.1.1.1": "cf", "8.8.8.8": "gg", "9.9.9.9": "q9"}
 
 
 def settings_from(config: Config, *, homeserver: str = "") -> Settings:
-    """Take the probes' settings from ``fallback.toml``."""
+    """Take the probes' settings from ``fallback.toml``.
+
+    Raises:
+        ConfigError: an address or a secret can't be read.
+    """
     there, looks = config.whatsapp, config.probing
     interval = (
         looks.interval if looks.interval >= POLITE or there.web in ("localhost", "127.0.0.1") else POLITE
@@ -131,11 +136,13 @@ def _pages(settings: Settings, clock: Clock, session: aiohttp.ClientSession) -> 
 
 def _resolver(text: str) -> Resolver:
     """Read ``address`` or ``address:port``; an IPv6 address with a port stands in brackets."""
-    address, port = text, 53
+    address, port = text, "53"
     if text.startswith("["):
         address, _, tail = text[1:].partition("]")
-        port = int(tail.lstrip(":") or 53)
+        port = tail.removeprefix(":") or port
     elif text.count(":") == 1:
-        address, _, tail = text.partition(":")
-        port = int(tail)
-    return Resolver(_KNOWN.get(address, address.replace(".", "-").replace(":", "-")), address, port)
+        address, _, port = text.partition(":")
+    if not port.isdecimal():
+        raise ConfigError(f"probing.resolvers: {text!r} is no address", "Write it as 9.9.9.9 or 9.9.9.9:53.")
+    name = _KNOWN.get(address, address.replace(".", "-").replace(":", "-"))
+    return Resolver(name, address, int(port))

@@ -16,6 +16,7 @@ from fallback.errors import ConfigError, FallbackError
 from fallback.networks.loopback import NAME as IN_MEMORY
 from fallback.paths import Profile
 from fallback.probes.build import probes, settings_from
+from fallback.probes.settings import Settings
 from fallback.relay import control, service, web
 from fallback.relay.daemon import Relay
 from fallback.relay.telling import Telling
@@ -79,7 +80,7 @@ class Running:
                 self.url = await around.enter_async_context(web.serving(self.pages, *where))
                 log.info("pages and metrics at %s", self.url)
             around.push_async_callback(self._look_away)
-            await self._look(self.config)
+            await self._look(settings_from(self.config))
             await self._loops()
 
     async def _loops(self) -> None:
@@ -95,12 +96,13 @@ class Running:
         """Read the configuration again: log level, alerts and probes; a wrong one changes nothing."""
         try:
             config = compose.settings(self.profile)
+            hosts = settings_from(config)
             self.telling.reload(config)
         except ConfigError as error:
             log.warning("the configuration stays as it was: %s", error.message)
             return
         logging.getLogger().setLevel(config.logging.level)
-        await self._look(config)
+        await self._look(hosts)
         self.config = config
         log.info("the configuration was read again")
 
@@ -112,14 +114,12 @@ class Running:
             await self.reload()
             service.notify("READY=1")
 
-    async def _look(self, config: Config) -> None:
-        """Look at the network's hosts as configured; a network in memory has none."""
+    async def _look(self, hosts: Settings) -> None:
+        """Look at the network's hosts; a network in memory has none."""
         async with contextlib.AsyncExitStack() as fresh:
             if self.relay.connector.name != IN_MEMORY:
-                settings = settings_from(config)
-                await self.relay.look_with(
-                    await fresh.enter_async_context(probes(settings, self.relay.clock))
-                )
+                made = await fresh.enter_async_context(probes(hosts, self.relay.clock))
+                await self.relay.look_with(made)
             await self._look_away()
             self._looking = fresh.pop_all()
 

@@ -32,13 +32,14 @@ class World:
         await self.store.save_portal(Portal(id=PortalId("p"), chat=CHAT, room=self.room, sending=True))
         return self
 
-    def relay(self):
+    def relay(self, **options):
         return Relay(
             self.connector,
             self.bot,
             self.store,
             SystemClock(50),
             server_name=self.server.name,
+            **options,
         )
 
     @contextlib.asynccontextmanager
