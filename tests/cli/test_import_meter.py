@@ -1,6 +1,6 @@
 """How far a migration is, as lines."""
 
-from fallback.cli.import_meter import pace, meter
+from fallback.cli.import_meter import meter, pace
 
 
 def test_without_a_terminal_each_tenth_of_each_step_is_a_line(capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fallback.core.events import Message, Origin, Reaction, Redaction
+from fallback.core.events import Message, Origin, Poll, PollOption, Reaction, Redaction
 from fallback.core.ids import ChatId, DeliveryId, SourceId, UserId
 from fallback.core.importing import Refused
 from fallback.core.ports import RoomSpec
@@ -112,6 +112,18 @@ async def test_a_later_batch_may_point_at_an_earlier_one(world):
     one = world.importer.convert(liked, sender=world.ghost, key=DeliveryId("r"))
     (reaction,) = await world.importer.put(world.room, [one])
     assert (await world.told())[-1][0] == reaction
+
+
+async def test_a_poll_that_was_brought_is_ended_with_its_votes(world):
+    poll = Poll("When?", (PollOption("Today", 2), PollOption("Tomorrow")))
+    asked = Message(id=SourceId("p"), chat=ChatId("c"), origin=Origin.EXPORT, at=THEN, poll=poll)
+    one = world.importer.convert(asked, sender=world.ghost, key=DeliveryId("p"))
+    (made,) = await world.importer.put(world.room, [one])
+    end = world.importer.close(asked, made, sender=world.ghost, key=DeliveryId("p/end"))
+    assert end.content["m.relates_to"] == {"rel_type": "m.reference", "event_id": made}
+    assert "Today 2" in end.content["body"]
+    (ended,) = await world.importer.put(world.room, [end])
+    assert not isinstance(ended, Refused)
 
 
 async def test_what_takes_something_back_is_for_the_ordinary_way(world):
