@@ -25,6 +25,8 @@ class Capabilities(Frozen, frozen=True):
         fixed_ids: the sender chooses the message id, so a re-send is harmless.
         edit_within, revoke_within: seconds; 0 for never.
         text_limit: characters of one message.
+        live: what comes in, and the connector's state, tell how the network is now.
+        through_graph: Meta's Graph API is its way.
     """
 
     send: bool = True
@@ -37,6 +39,8 @@ class Capabilities(Frozen, frozen=True):
     edit_within: int = 0
     revoke_within: int = 0
     text_limit: int = 65_536
+    live: bool = True
+    through_graph: bool = False
 
 
 class RoomSpec(Frozen, frozen=True):

@@ -80,8 +80,11 @@ class Relay:
         watching = watching or clock
         self.inbound = InboundProbe(watching, name="ld.inbound")
         self.receipts = ReceiptsProbe(watching, confirms=False)
-        self._own: list[Probe] = [SessionProbe(connector, watching), self.inbound, self.receipts]
-        detector = Detector(DetectorConfig(cloud=False))
+        can = connector.capabilities
+        self._own: list[Probe] = (
+            [SessionProbe(connector, watching), self.inbound, self.receipts] if can.live else []
+        )
+        detector = Detector(DetectorConfig(cloud=can.through_graph))
         self.watch = Watch(
             [*self._own, *probes], watching, self.on_health, detector=detector, said=self._said
         )

@@ -12,9 +12,11 @@ from fallback.core.events import Attachment, MediaKind, Message, Origin
 from fallback.core.ids import ChatId, DeliveryId, SourceId
 from fallback.core.ports import ConnectorState
 from fallback.core.roster import ghost
+from fallback.networks.whatsapp.dropped import DroppedExports
 from fallback.relay.daemon import Relay
 from fallback.simulator.payloads import Quirks
 from fallback.simulator.rooms import MemoryHomeserver, MemoryServer
+from fallback.store.memory import MemoryStore
 from tests.networks.whatsapp.cloud_world import CHAT, OMAR, SARA, cloud_world
 
 
@@ -139,3 +141,19 @@ async def test_the_room_is_said_in_the_group_only_where_an_admin_turned_it_on(se
         texts = [event.text for event in world.network.shown]
         assert sorted(texts) == (["*lina*: from the room", "m1"] if sending else ["m1"])
         assert [event.text for _, event in mirror.in_room()].count("from the room") == 1
+
+
+async def test_the_graph_counts_for_the_cloud_api_and_a_folder_of_exports_tells_nothing_of_the_network(
+    tmp_path,
+):
+    def relay(connector):
+        server = MemoryServer()
+        bot = MemoryHomeserver(server, "fallback")
+        return Relay(connector, bot, MemoryStore(), SystemClock(), server_name=server.name)
+
+    dropped = relay(DroppedExports(tmp_path, MemoryStore(), SystemClock()))
+    assert dropped.watch.probes == []
+    async with cloud_world() as world:
+        cloud = relay(world.connector)
+        assert cloud.watch.detector.config.cloud
+        assert [probe.name for probe in cloud.watch.probes][:2] == ["ld.state", "ld.inbound"]

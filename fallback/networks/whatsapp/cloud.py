@@ -75,7 +75,12 @@ class CloudConnector:
 
     name = NAME
     capabilities = Capabilities(
-        media=False, reactions=False, polls=False, locations=False, text_limit=cloud_rules.TEXT
+        media=False,
+        reactions=False,
+        polls=False,
+        locations=False,
+        text_limit=cloud_rules.TEXT,
+        through_graph=True,
     )
 
     def __init__(

@@ -62,7 +62,7 @@ class DroppedExports:
     """
 
     name = NAME
-    capabilities = Capabilities(send=False)
+    capabilities = Capabilities(send=False, live=False)
 
     def __init__(
         self,
