@@ -108,10 +108,12 @@ class Migration:
         rest = remaining(chosen, imported, newest=newest)
         pending = [event for event in rest if event.id in imported or event.id not in told]
         await self.gather(portal, pending)
-        await self._furnish(portal, pending, picture)
+        wanted = await self._furnishing(portal, pending if imported else (), picture)
+        await self.homeserver.furnish(portal.room, replace(wanted, announce_only=None))
         await self._bring(portal, chosen, pending, imported, media)
-        if pinned := [imported[pin] for pin in pins(chosen) if pin in imported]:
-            await self._furnish(portal, (), picture, pinned)
+        pinned = tuple(imported[pin] for pin in pins(chosen) if pin in imported)
+        for kept in await self.homeserver.furnish(portal.room, replace(wanted, pinned=pinned)):
+            self.say(f"{kept} stays as somebody has set it in the room")
         await self._let_leave(portal)
         return portal
 
@@ -195,29 +197,26 @@ class Migration:
             await self.store.save_imported(portal.id, tail)
         return imported | dict(tail), newest
 
-    async def _furnish(
-        self,
-        portal: Portal,
-        speakers: Iterable[Canonical],
-        picture: tuple[bytes, str] | None,
-        pinned: Sequence[EventId] = (),
-    ) -> None:
-        """Set the room as its people know the group."""
+    async def _furnishing(
+        self, portal: Portal, speakers: Iterable[Canonical], picture: tuple[bytes, str] | None
+    ) -> Furnishing:
+        """Say how the group's people know it.
+
+        Args:
+            speakers: what is still to be said in a room where only admins may speak already.
+        """
         room, powers = self.plan.room, dict.fromkeys(self.plan.leaders, LEADS)
         if room.announce_only:
             heard = [ghost(Identity(), self.server_name), *(self.ghost(event.sender) for event in speakers)]
             admins = [one.ghost for one in self.plan.people if one.person.admin]
             powers |= dict.fromkeys([*heard, *admins], SPEAKS)
-        wanted = Furnishing(
+        return Furnishing(
             name=room.name,
             topic=room.topic,
             picture=await self._picture(portal, *picture) if picture else "",
             powers=powers,
             announce_only=room.announce_only,
-            pinned=tuple(pinned),
         )
-        for kept in await self.homeserver.furnish(portal.room, wanted):
-            self.say(f"{kept} stays as somebody has set it in the room")
 
     async def _picture(self, portal: Portal, data: bytes, mimetype: str) -> str:
         """Give the address of the group's picture, which is stored once."""

@@ -69,7 +69,7 @@ async def carry_out(
         with meter() as told:
             run = Migration(plan, side, store, server_name=server.server_name, progress=told, say=say)
             try:
-                with _stoppable(run):
+                with stoppable(run):
                     portal = await run.run(history.events, history.media, picture=shown)
             except FallbackError as raised:
                 error = raised if server.alive else HomeserverError("the homeserver died during the import")
@@ -124,19 +124,36 @@ async def keep_report(store: "Store", side: "Homeserver", portal: "Portal", chec
 
 
 @contextlib.contextmanager
-def _stoppable(run: "Migration") -> Iterator[None]:
-    """Let Ctrl-C wait for the chain in flight; a second one does not wait."""
+def stoppable(run: "Migration") -> Iterator[None]:
+    """Let Ctrl-C wait for the chain in flight; a second one does not wait.
+
+    Raises:
+        InterruptedWorkError: it did not wait.
+    """
+    from fallback.errors import InterruptedWorkError
+
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    at_once = False
 
     def stop() -> None:
+        nonlocal at_once
         if run.stopping and task is not None:
+            at_once = True
             task.cancel()
-        run.stopping = True
-        say("stopping when what is on its way is in; Ctrl-C again stops at once")
+        else:
+            run.stopping = True
+            say("stopping when what is on its way is in; Ctrl-C again stops at once")
 
     loop.add_signal_handler(signal.SIGINT, stop)
     try:
         yield
+    except asyncio.CancelledError:
+        if not at_once or task is None:
+            raise
+        task.uncancel()
+        raise InterruptedWorkError(
+            "stopped at once", "Run the same command again: it goes on from here."
+        ) from None
     finally:
         loop.remove_signal_handler(signal.SIGINT)
 

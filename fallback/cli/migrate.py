@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fallback.core.contact_files import Reading
     from fallback.core.events import Canonical
     from fallback.core.history_choice import HistoryChoice
+    from fallback.core.ids import SourceId
     from fallback.core.migration import Plan
     from fallback.core.ports import Store
     from fallback.store.vault import Vault
@@ -142,9 +144,10 @@ async def _migrate(
         history = stack.enter_context(group_history(paths, Reading(**reading)))
         plan = _planned(history, config.homeserver.server_name, encrypted=not unencrypted)
         opened: tuple[Store, Vault] | None = None
+        there: Container[SourceId] = ()
         if where.store_file.exists():
             opened = await stack.enter_async_context(compose.open_profile(where, shared=looking))
-            plan = await compose.continued(plan, history.events, opened[0])
+            plan, there = await compose.continued(plan, history.events, opened[0])
         known = _team(team, config.whatsapp.region) if team else None
         contacts = await opened[0].contacts() if opened else []
         plan, book = compose.with_people(plan, contacts, known)
@@ -159,7 +162,7 @@ async def _migrate(
             await own.run(invite, looking=looking, dry_run=dry_run, yes=yes or resume, as_json=as_json)
             return
         if looking:
-            _show(plan, history.events if dry_run else [], as_json=as_json)
+            _show(plan, _steps(plan, history.events, there) if dry_run else [], as_json=as_json)
             return
         for line in describe(plan):
             say(line)
@@ -265,22 +268,34 @@ def _asked(plan: "Plan", book: "Book") -> "Plan":
     return replace(plan, people=tuple(people))
 
 
-def _show(plan: "Plan", events: "list[Canonical]", *, as_json: bool) -> None:
+def _show(plan: "Plan", steps: list[str], *, as_json: bool) -> None:
     """Print the plan, and the steps of a dry run."""
     from fallback.cli.plan import as_object, describe
-    from fallback.core.migration import kind_of, timeline
 
-    steps = [f"would make the room #{plan.room.alias}"] if events else []
-    steps += [
-        f"would register {one.ghost} as {one.person.name!r} and let it join" for one in plan.people if events
-    ]
-    steps += [
-        f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}"
-        for event in timeline(events)
-    ]
-    steps += [f"would invite {user}" for user in plan.invited if events]
     if as_json:
         emit_json(as_object(plan) | ({"steps": steps} if steps else {}))
         return
     for line in [*describe(plan), *steps]:
         data(line)
+
+
+def _steps(plan: "Plan", events: "list[Canonical]", there: "Container[SourceId]") -> list[str]:
+    """Say each step that a plan would take."""
+    from fallback.core.migration import kind_of, remaining, timeline
+
+    people = [f"would register {one.ghost} as {one.person.name!r} and let it join" for one in plan.people]
+    sends = [
+        f"would send {kind_of(event)} {event.id} as {event.sender.name or 'WhatsApp'!r}, time {event.at}"
+        + (", late" if event.late else "")
+        for event in remaining(timeline(events), there)
+        if event.id not in there
+    ]
+    return [
+        f"would make the room #{plan.room.alias}, or find it",
+        *people,
+        f"would name the room {plan.room.name!r}" + (", and set its topic" if plan.room.topic else ""),
+        *(f"would give {user} power as an admin" for user in plan.leaders),
+        *sends,
+        *(["would let only admins speak"] if plan.room.announce_only else []),
+        *(f"would invite {user}" for user in plan.invited),
+    ]

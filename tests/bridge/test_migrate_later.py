@@ -213,3 +213,13 @@ async def test_a_mention_is_of_the_account_until_that_is_in_the_room():
     events += [replace(events[0], id=SourceId("m1"))]
     await scene.migration(events, plan=replace(made, events=2)).run(events, Files())
     assert scene.timeline(portal)[1].mentions[0].mxid == run.ghost(SARA)
+
+
+async def test_where_only_admins_may_speak_what_others_said_still_comes_in():
+    group, scene = replace(GROUP, announce_only=True), Scene()
+    portal = await scene.bring(said(range(2)), group)
+    run = scene.migration(said(range(2)), group)
+    assert run.ghost(OMAR) not in scene.room(portal).furnishing.powers
+    await scene.bring(said(range(4)), group)
+    assert scene.room(portal).furnishing.powers[run.ghost(OMAR)] == 50
+    assert scene.room(portal).spec.announce_only

@@ -149,3 +149,11 @@ def test_a_picture_that_is_none_is_named_before_the_homeserver_starts(chat, tmp_
     assert run(chat, "--yes", "--picture", tmp_path / "group.txt") == 2
     assert "group.txt is no picture" in capsys.readouterr().err
     assert not list(Profile("default").homeserver.iterdir())
+
+
+def test_a_dry_run_lists_each_step_in_its_order(chat, team, capsys):
+    assert run(chat, "--dry-run", "--json", "--team", team) == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    kinds = [step.split()[1] for step in steps]
+    assert list(dict.fromkeys(kinds)) == ["make", "register", "name", "send", "invite"]
+    assert kinds.count("send") == len(EXPORT.splitlines())
