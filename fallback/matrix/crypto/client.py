@@ -161,6 +161,8 @@ class SafeClient(Waiting, Reading):
     async def _handle_sync(self, response: SyncResponse) -> None:
         """Take a sync in whole or not at all: the token is written last, in the same transaction (B1)."""
         before = self.next_batch
+        if not self.rooms:  # nio passes over an answer whose token it has, even the first after a restart
+            self.next_batch = ""
         try:
             with self.crypto.database.atomic():
                 at_once(super()._handle_sync(response))

@@ -1,10 +1,5 @@
 """Each defect of nio's that loses or leaks messages (B1 to B10): shown on plain nio, then guarded against."""
 
-import asyncio
-import subprocess
-import sys
-from pathlib import Path
-
 import aiohttp
 import pytest
 from nio import AsyncClient, AsyncClientConfig, KeysUploadError, MegolmEvent, RoomSendResponse, SyncResponse
@@ -187,31 +182,6 @@ async def test_b1_the_same_process_goes_on_after_a_sync_that_failed(devices):
     again = reopened(bob)
     assert [key.room for key in again.room_keys()] == [room]
     await again.close()
-
-
-@pytest.mark.live
-@pytest.mark.xdist_group("synapse")
-async def test_b1_a_process_killed_at_any_step_of_a_sync_loses_no_room_key(devices):
-    alice, bob = await devices("alice", allow_unsigned=True), await devices("bob", allow_unsigned=True)
-    room = await encrypted_room(alice, bob.user_id)
-    await bob.join(room)
-    await bob.receive()
-    await alice.receive()
-    for step in ("between", "token", "after"):
-        alice.invalidate_outbound_session(room)
-        event = await say(alice, room, step)
-        bob.crypto.close()
-        script = [sys.executable, str(Path(__file__).parent / "killed.py"), str(bob.store_path)]
-        process = await asyncio.create_subprocess_exec(
-            *script, bob.homeserver, bob.user_id, bob.device_id, step, stdin=subprocess.PIPE, cwd=Path.cwd()
-        )
-        await process.communicate(bob.access_token.encode())
-        assert process.returncode == 9
-        again = reopened(bob)
-        await again.receive()
-        answer = await again.room_get_event(room, event)
-        assert getattr(answer.event, "body", None) == step
-        await again.close()
 
 
 @pytest.mark.live
