@@ -16,7 +16,16 @@ from fallback.bridge.switch import Switch
 from fallback.bridge.watch import Watch
 from fallback.core import override
 from fallback.core.detector import Detector, DetectorConfig
-from fallback.core.events import Attachment, Canonical, GroupChange, Identity, Membership, Message, Receipt
+from fallback.core.events import (
+    Attachment,
+    Canonical,
+    GroupChange,
+    Identity,
+    Membership,
+    Message,
+    Origin,
+    Receipt,
+)
 from fallback.core.health import Health, State
 from fallback.core.ids import ChatId, RoomId, SourceId, UserId
 from fallback.core.outbox import Delivery
@@ -211,7 +220,7 @@ class Relay:
             case _:
                 pass
         deliveries = to_room(event, portal, self._ghost)
-        self.tally.took(self.connector.name, deliveries)
+        self.tally.routed(deliveries)
         return deliveries
 
     def _out_of_room(self, event: Canonical, portal: Portal) -> list[Delivery] | None:
@@ -224,13 +233,14 @@ class Relay:
         deliveries = to_remote(
             event, portal, self.connector.name, self.connector.capabilities, self.homeserver.user
         )
-        self.tally.took(MATRIX, deliveries)
+        self.tally.routed(deliveries)
         return deliveries
 
     def _ghost(self, identity: Identity) -> UserId:
         return ghost(identity, self.server_name)
 
     async def _told(self, portal: Portal, event: Canonical) -> None:
+        self.tally.events[MATRIX if event.origin is Origin.MATRIX else self.connector.name] += 1
         self.ring()
 
     async def _adopt(self, batch: SyncBatch) -> None:

@@ -86,7 +86,7 @@ class Status(Frozen, frozen=True):
 async def status(relay: "Relay") -> Status:
     """Look at a relay."""
     store, there = relay.store, relay.connector.name
-    stuck = await store.wedges()
+    wedges = await store.wedges()
     return Status(
         version=__version__,
         pid=os.getpid(),
@@ -98,10 +98,10 @@ async def status(relay: "Relay") -> Status:
         synced=relay.synced,
         synced_ago=(relay.clock.now() - relay.synced) / 1000 if relay.synced else 0.0,
         lanes={
-            target: await store.pending(target) - sum(one.target == target for one in stuck)
+            target: await store.pending(target) - sum(one.target == target for one in wedges)
             for target in (MATRIX, there)
         },
-        stuck=len(stuck),
+        stuck=len(wedges),
         groups=tuple(Group(one.name or one.id, one.room) for one in await store.portals()),
         paused=relay.paused,
         stopping=relay.stopping,

@@ -16,7 +16,7 @@ class Tally:
     """Counts; nothing of it lasts longer than the process.
 
     Attributes:
-        events: taken in, by side.
+        events: recorded, by the side that they came from.
         outcomes: of deliveries, by target and outcome.
         lag: seconds from intake to delivery, by target.
         latency: seconds that the homeserver took for one event.
@@ -30,9 +30,8 @@ class Tally:
         self.latency = Histogram()
         self._taken: OrderedDict[DeliveryId, float] = OrderedDict()
 
-    def took(self, side: str, deliveries: Iterable[Delivery]) -> None:
-        """Note an event and what is to be delivered of it."""
-        self.events[side] += 1
+    def routed(self, deliveries: Iterable[Delivery]) -> None:
+        """Note what is to be delivered; a second time changes nothing."""
         for one in deliveries:
             self._taken.setdefault(one.id, self.clock.monotonic())
         while len(self._taken) > REMEMBERED:

@@ -3,7 +3,7 @@
 import asyncio
 
 from fallback.bridge.ingest import TOKEN
-from fallback.clock import SystemClock
+from fallback.clock import SystemClock, VirtualClock
 from fallback.core.events import Edit, Message, Notice, Origin, Reaction
 from fallback.core.health import Cause, Health, State
 from fallback.core.ids import ChatId, DeliveryId, SourceId
@@ -258,3 +258,31 @@ async def test_a_relay_that_shares_takes_a_dead_ones_portals_over_and_leaves_the
         await until(lambda: len(world.in_room()) == 1)
         assert [one.portal for one in relay.sharing.shares] == ["p"]
     assert [one.portal for one in await world.store.share("heir", seconds=9)] == ["p"]
+
+
+async def recovered(world, messages):
+    """Let WhatsApp come back after an outage; gives the seconds that the detector took to call it well."""
+    watching = VirtualClock()
+    relay = world.relay(watching=watching)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(relay.run())
+        await until(lambda: relay.synced)
+        await relay.watch.override(State.DOWN, "test")
+        for number in range(messages):
+            await world.writes(number, f"news {number}")
+        await until(lambda: relay.tally.events["matrix"] == messages)
+        await relay.watch.override(None, "test")
+        begun = watching.monotonic()
+        while relay.switch.outage is not None and watching.monotonic() - begun < 3600:
+            await watching.advance(5)
+            if messages and relay.switch.allowance() == 1:
+                await until(lambda: relay.switch.trial is not None)
+        task.cancel()
+    return watching.monotonic() - begun
+
+
+async def test_a_trial_that_arrives_ends_an_outage_in_minutes_not_half_an_hour():
+    waiting, quiet = await World().set_up(), await World().set_up()
+    assert await recovered(waiting, 2) < 600
+    assert [event.text for event in waiting.on_phones()] == ["*lina*: news 0", "*lina*: news 1"]
+    assert await recovered(quiet, 0) > 1800
