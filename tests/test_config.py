@@ -34,6 +34,9 @@ def test_a_variable_beats_the_file_and_both_say_so(tmp_path):
         ("[nonsense]\n", "nonsense"),
         ("not toml", "can't be read"),
         ('interface = "x"\n', "interface"),
+        ('[store]\nurl = "mysql://host/db"\n', "store.url must begin with postgresql://"),
+        ('[store]\nurl = "postgresql://me:s3cret@host/db"\n', "store.url holds a password"),
+        ('[store]\nurl = "postgresql://me@host/db?password=s3cret"\n', "store.url holds a password"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, says):
@@ -41,6 +44,7 @@ def test_what_is_wrong_is_named(tmp_path, text, says):
     with pytest.raises(ConfigError, match=says) as error:
         load(path, {})
     assert str(path) in error.value.message
+    assert "s3cret" not in error.value.message
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path):

@@ -35,15 +35,24 @@ async def open_store(profile: Profile, *, shared: bool = False) -> AsyncIterator
 
 @contextlib.asynccontextmanager
 async def open_profile(profile: Profile, *, shared: bool = False) -> "AsyncIterator[tuple[Store, Vault]]":
-    """Open the profile's store as ``open_store`` does, and give its vault for the other keys."""
+    """Open the profile's store as ``open_store`` does, and give its vault for the other keys.
+
+    With ``store.url`` the file keeps what is this machine's alone, and the database all else.
+    """
     from fallback.store.sqlite import SqliteStore
 
+    url = settings(profile).store.url
     vault = unlock(profile, shared=shared)
-    store = await SqliteStore.open(profile.store_file, vault.subkey("db"), name=profile.name, shared=shared)
-    try:
+    async with contextlib.AsyncExitStack() as opened:
+        key = vault.subkey("db")
+        store: Store = await SqliteStore.open(profile.store_file, key, name=profile.name, shared=shared)
+        opened.push_async_callback(store.close)
+        if url:
+            from fallback.store.postgres import PostgresStore
+
+            store = await PostgresStore.open(url, local=store)
+            opened.push_async_callback(store.close)
         yield store, vault
-    finally:
-        await store.close()
 
 
 def unlock(profile: Profile, *, shared: bool = False) -> "Vault":

@@ -1,7 +1,6 @@
 """Every seam of the house on one page: what the loops ask of the outside.
 
-Each protocol has one contract suite in ``tests`` that runs over all its implementations.  Errors are those of
-``fallback.errors``: adapters translate foreign exceptions at the edge.
+Each has one contract suite over all its implementations; adapters translate errors to ``fallback.errors``.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +21,7 @@ from fallback.core.portal import (
     SyncBatch,
     TimelineRow,
 )
+from fallback.core.sharing import SharedStore
 from fallback.core.trust import Keys
 
 __all__ = [
@@ -219,7 +219,7 @@ class Homeserver(Protocol):
 # ── what lasts ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Store(ContactStore, Protocol):
+class Store(ContactStore, SharedStore, Protocol):
     """The one durable store of a profile; every method is one transaction."""
 
     async def close(self) -> None:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fallback import compose
 from fallback.core.events import Message
 from fallback.core.ids import ChatId, PortalId, RoomId
 from fallback.core.ports import Portal
 from fallback.errors import StoreBlockedError, StoreError
+from fallback.paths import Profile
 from fallback.store import postgres as module
 from fallback.store import sql
 from fallback.store.database import Upgrade, upgrades
@@ -197,6 +199,21 @@ async def test_what_belongs_to_one_relay_stays_on_its_machine(url, postgres, sql
     assert [await sqlite.get(key) for key in ("account", "sync_token", "outage")] == ["x", "x", None]
     assert [await store.get(key) for key in ("account", "outage")] == ["x", "x"]
     await store.close()
+
+
+async def test_a_profile_with_an_address_keeps_its_groups_there_and_its_account_at_home(url, postgres):
+    profile = Profile("team")
+    profile.config_file.parent.mkdir(parents=True)
+    profile.config_file.write_text(f'[store]\nurl = "{url}"\n')
+    made = Portal(PortalId("a"), ChatId("group"), RoomId("!r"))
+    async with compose.open_store(profile) as store:
+        await store.save_portal(made)
+        await store.put("account", "token")
+    assert await postgres.portals() == [made]
+    assert await postgres.get("account") is None
+    async with compose.open_store(profile) as store:
+        assert await store.get("account") == "token"
+        assert await store.portals() == [made]
 
 
 @pytest.mark.parametrize(
