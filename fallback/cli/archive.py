@@ -91,13 +91,13 @@ def command(
 
 
 def _facts(opened: "Export") -> dict[str, Any]:
-    held = opened.archive.media.values()
+    found = opened.totals.found
     return {
         "group": opened.group.name,
         "records": opened.totals.records,
         "people": len(opened.participants),
-        "media": opened.totals.found,
-        "media_bytes": sum(held),
+        "media": found,
+        "media_bytes": sum(opened.archive.media.values()) if found else 0,
         "media_missing": len(opened.totals.missing),
         "problems": len(opened.problems),
     }

@@ -27,6 +27,7 @@ article.me{margin-inline-start:auto}
 :target{outline:2px solid #c60}
 b.w{color:hsl(var(--h) 75% var(--l))}
 time,.k{color:var(--soft);font-size:.78rem;margin-inline-start:.6rem}
+article>a,.s>a{text-decoration:none}
 .t{text-align:start}blockquote,.q{display:block;border-inline-start:3px solid var(--line);padding-inline-start:.5rem;margin:.2rem 0;
 color:var(--soft);text-decoration:none}
 img,video{max-width:100%;height:auto;max-height:60vh;border-radius:.4rem}audio{width:100%}

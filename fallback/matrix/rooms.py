@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from fallback.core.events import Identity
 from fallback.core.ids import EventId, RoomId, UserId
 from fallback.core.importing import Furnishing
@@ -29,6 +31,7 @@ class Rooms:
             found = await self._by_alias(spec.alias)
             if found:
                 return found
+        spec = replace(spec, version=await self._version(spec.version))
         body: dict[str, Any] = {
             "name": spec.name,
             "topic": spec.topic,
@@ -49,6 +52,12 @@ class Rooms:
             )
         answer = await self.http.json("POST", "/_matrix/client/v3/createRoom", body=body)
         return RoomId(str(answer["room_id"]))
+
+    async def _version(self, wanted: str) -> str:
+        """Choose the room version: the wanted one, or the homeserver's own choice where it has no such."""
+        answer = await self.http.json("GET", "/_matrix/client/v3/capabilities")
+        offered = (answer.get("capabilities") or {}).get("m.room_versions") or {}
+        return wanted if wanted in offered.get("available", {wanted: ""}) else str(offered["default"])
 
     def _power(self, spec: RoomSpec) -> dict[str, Any]:
         users: dict[str, int] = dict.fromkeys(map(str, spec.admins), 100)

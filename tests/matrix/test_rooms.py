@@ -56,6 +56,12 @@ async def test_an_admin_of_the_group_gets_power_in_every_version(world, version)
     assert set((await world.owner.room_state(room)).admins) == {world.owner.user, world.sara.user}
 
 
+async def test_a_version_that_the_homeserver_does_not_have_becomes_its_own_choice(world):
+    room = await world.room(version="999")
+    assert (await world.state(room, "m.room.create"))["room_version"] == "12"
+    assert world.owner.user in (await world.owner.room_state(room)).admins
+
+
 async def test_only_who_is_invited_joins_and_they_see_what_was_before(world):
     room = await world.room()
     assert (await world.state(room, "m.room.join_rules"))["join_rule"] == "invite"
