@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fallback.core.migration import Plan
     from fallback.core.ports import Homeserver, Portal, Store
     from fallback.core.verification import Verification
+    from fallback.matrix.client import NioHomeserver
     from fallback.paths import Profile
     from fallback.store.vault import Vault
 
@@ -102,16 +103,14 @@ def show(plan: "Plan", outcome: Outcome, *, as_json: bool) -> None:
     data(result(outcome.check))
 
 
-async def invited_now(side: "Homeserver", portal: "Portal", user: "UserId") -> bool:
-    """Invite somebody; a refusal is told and stops nobody else's invitation."""
-    from fallback.errors import PermanentError
+async def invited_now(side: "NioHomeserver", portal: "Portal", user: "UserId") -> bool:
+    """Invite somebody, and say why that could not be."""
+    from fallback.compose.joining import invite_one
 
-    try:
-        await side.invite(portal.room, user)
-    except PermanentError as error:
-        say(f"{user} could not be invited: {error.message}")
-        return False
-    return True
+    done = await invite_one(side, portal.room, user)
+    if done.why:
+        say(f"{user} could not be invited: {done.why}")
+    return not done.why
 
 
 async def keep_report(store: "Store", side: "Homeserver", portal: "Portal", check: "Verification") -> None:

@@ -9,7 +9,7 @@ from fallback.bridge.migrate import leaders_key
 from fallback.compose.rooms import Room
 from fallback.core.contact_book import Book
 from fallback.core.events import Frozen, Identity
-from fallback.core.ids import UserId
+from fallback.core.ids import RoomId, UserId
 from fallback.core.importing import Furnishing
 from fallback.core.ports import Store
 from fallback.core.readiness import Readiness, Stage, Standing
@@ -36,21 +36,23 @@ async def invite_all(
     side: "NioHomeserver", store: Store, room: Room, users: Iterable[UserId]
 ) -> list[Invited]:
     """Invite people, the history's keys first; admins of the group lead the room too."""
-    book, done = Book(await store.contacts()), []
+    book = Book(await store.contacts())
     wanted = list(dict.fromkeys(users))
     led = set((await store.get(leaders_key(room.portal.id)) or "").split())
     leaders = [user for user in wanted if led & ghosts_of(user, book, led)]
     if leaders:
         await side.furnish(room.portal.room, Furnishing(powers=dict.fromkeys(leaders, 100)))
-    for user in wanted:
-        try:
-            await side.invite(room.portal.room, user)
-        except PermanentError as error:
-            waits = {(one.room, one.user): one.standing for one in await side.invitations.pending()}
-            done.append(Invited(user, waits.get((room.portal.room, user), "refused"), error.message))
-        else:
-            done.append(Invited(user, "invited"))
-    return done
+    return [await invite_one(side, room.portal.room, user) for user in wanted]
+
+
+async def invite_one(side: "NioHomeserver", room: RoomId, user: UserId) -> Invited:
+    """Invite somebody; a refusal is told and stops nobody else's invitation."""
+    try:
+        await side.invite(room, user)
+    except PermanentError as error:
+        waits = {(one.room, one.user): one.standing for one in await side.invitations.pending()}
+        return Invited(user, waits.get((room, user), "refused"), error.message)
+    return Invited(user, "invited")
 
 
 def matched(judged: Readiness) -> list[UserId]:

@@ -324,13 +324,15 @@ class NioHomeserver:
             sender = str(raw.get("sender", ""))
             ours = is_ghost(sender) or sender == self.user
             if ours and isinstance(source, dict) and source.get("id"):
-                read = None if source.get("left_out") else from_event(raw, room, {})
+                plain = content.get("msgtype") == "m.text" and raw["type"] == "m.room.message"
+                plain = plain and "m.new_content" not in content
+                read = None if plain or source.get("left_out") else from_event(raw, room, {})
                 yield Seen(
                     source=SourceId(str(source["id"])),
                     event=EventId(str(raw["event_id"])),
                     sender=UserId(sender),
                     at=int(raw["origin_server_ts"]),
-                    text=said(content) if read is not None and words(read) else "",
+                    text=said(content) if plain or (read is not None and words(read)) else "",
                     late=source.get("late") is True,
                     file=read.attachment if isinstance(read, Message) else None,
                 )
