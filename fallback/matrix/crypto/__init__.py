@@ -1,6 +1,6 @@
 """The trust that nio lacks: identities, secret storage, key backup, verification, and a client that loses no key.
 
-Not yet used by ``fallback.matrix.client``, whose rooms are unencrypted.  How the pieces go together::
+Wired by ``fallback.matrix.client`` and ``fallback.matrix.keys``.  How the pieces go together::
 
     client = SafeClient(url, user, new_device_id(), token, folder=folder, key=root_key)    # client, device
     await client.receive(30_000)                        # one sync and all that it asks for; raise nothing in callbacks
@@ -22,7 +22,8 @@ Not yet used by ``fallback.matrix.client``, whose rooms are unencrypted.  How th
 ``canonical`` JSON and signatures; ``identity`` cross-signing keys and the chains of others; ``ssss`` secret storage;
 ``roomkeys`` a room key as data; ``trust`` pins, owners' signatures, senders; ``store`` nio's tables and ours in one
 SQLCipher file with one owner; ``olm`` nio's machine with the gaps closed; ``device`` this device as what signs;
-``sas`` one verification as a state machine.
+``sas`` one verification as a state machine; ``waiting`` messages without a key, ``requests`` and ``forwarding`` their keys
+from our other devices.
 
 What a person decides: ``IdentityChangedError`` blocks a room until ``client.accept_identity``.
 What must never happen: an identity replaced by itself, a message shown as somebody's whose session it is not,
