@@ -6,13 +6,14 @@ import mimetypes
 import os
 import re
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 from urllib.parse import quote
 
+from fallback.bridge.history import Media
 from fallback.core.archive_page import BESIDE, INSIDE, page, survey
 from fallback.core.archive_words import words
 from fallback.core.events import Attachment, Canonical, Frozen, Group
@@ -27,14 +28,6 @@ _PIECES = 200
 """Rows that are written at once."""
 _RUNS = frozenset({".htm", ".html", ".xhtml", ".shtml", ".mht", ".mhtml", ".xml", ".svg", ".js", ".mjs"})
 """Suffixes of what a browser would run; such a file is kept as text."""
-
-
-class Media(Protocol):
-    """Where an export's files are read from."""
-
-    def read(self, name: str) -> bytes:
-        """Give a file's bytes."""
-        ...
 
 
 class Archived(Frozen, frozen=True):
@@ -107,10 +100,9 @@ def write_archive(
         UsageError: something else is there, the disk refuses, or the media are too much for one file.
     """
     check_free(folder, force=force)
-    draft = folder.with_name(f".{folder.name}.new")
+    draft: Path | None = None
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        private_folder(draft)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=private_folder(folder.parent)))
         files = _Files(media, None if inside else private_folder(draft / MEDIA))
         known = survey(events, zone)
         pieces = page(
@@ -131,7 +123,8 @@ def write_archive(
             f"{folder} can't be written: {error.strerror}", "Name another folder, or free some space."
         ) from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
     return Archived(folder, known.messages, size, files.count, files.bytes, files.missing)
 
 
