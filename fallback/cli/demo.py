@@ -13,7 +13,7 @@ from fallback.cli.output import data, emit_json, progress, say
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from fallback.bridge.migrate import Progress
+    from fallback.bridge.read_back import Progress
     from fallback.core.migration import Plan
     from fallback.demo.play import Report
     from fallback.demo.stage import Stage
