@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from fallback.core.events import Attachment, Canonical, Event, Group, Identity, Message
 from fallback.core.ids import ChatId, SourceId
 from fallback.core.ports import Capabilities, Clock, ConnectorState
-from fallback.errors import PermanentError, TransientError
+from fallback.errors import PermanentError, StoreError, TransientError
 from fallback.networks.whatsapp import cloud_rules, cloud_say
 from fallback.networks.whatsapp.cloud_graph import Graph, GraphError, UnansweredError, translated
 from fallback.networks.whatsapp.cloud_intake import Intake, Offered
@@ -30,8 +30,7 @@ _LOOK_EVERY: Final = 60.0
 _REMEMBERED: Final = 4096
 _SWAPPED: Final = 60_000
 """Ms by which an event may be older than one before it and still count as in order."""
-_FIELDS: Final = "subject,description,suspended,participants,total_participant_count,join_approval_mode"
-
+_FIELDS: Final = "subject,description,participants"
 
 Fetch = Callable[[Attachment], Awaitable[bytes]]
 
@@ -278,13 +277,17 @@ class CloudConnector:
         """Take from a body what is no event."""
         for ours, theirs in update.sent.items():
             self._remember(SourceId(ours), theirs)
-        for code in update.errors:
+        for code in filter(None, update.errors):
             self._judge(code, 0)
         if update.events:
             self._reached = True
         if self._people.changed:
-            await self._facts.put(NUMBERS, msgspec.json.encode(self._people.numbers).decode())
             self._people.changed = False
+            try:
+                await self._facts.put(NUMBERS, msgspec.json.encode(self._people.numbers).decode())
+            except StoreError:
+                self._people.changed = True
+                raise
 
     def _remember(self, ours: SourceId, theirs: SourceId) -> None:
         self._sent[ours] = theirs

@@ -88,8 +88,10 @@ class Graph:
             raise UnansweredError("Meta's Graph API did not answer") from error
         try:
             found = decode(body)
-        except ParseError:
-            found = {}
+        except ParseError as error:
+            if status == 429 or status >= 500:
+                raise GraphError(0, status) from error
+            raise UnansweredError("what answers is not Meta's Graph API") from error
         refusal = child(found, "error")
         if refusal or not 200 <= status < 300:
             raise GraphError(int(number(refusal, "code")), status)
@@ -109,8 +111,8 @@ class Graph:
             about = await self.get(media, phone_number_id=phone_number_id)
             data = await self._bytes(string(about, "url"))
             if data is not None:
-                found = hashlib.sha256(data).hexdigest()
-                if found in (sha256 or digest(string(about, "sha256")) or found, sha256):
+                wanted = sha256 or digest(string(about, "sha256"))
+                if not wanted or hashlib.sha256(data).hexdigest() == wanted:
                     return data
                 if last:
                     raise PermanentError("the file is not the one that was sent")

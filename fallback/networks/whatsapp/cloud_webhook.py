@@ -19,6 +19,8 @@ _AT_ONCE: Final = 32
 """Bodies in memory at one time."""
 _READING: Final = 20.0
 """Seconds that a body may take to arrive."""
+_FORGED: Final = 100
+"""How many forged POSTs there are to one line of the log."""
 SIGNATURE: Final = "X-Hub-Signature-256"
 
 
@@ -84,7 +86,8 @@ class Webhook:
         except web.HTTPRequestEntityTooLarge:
             return 413
         if not signed(body, request.headers.get(SIGNATURE, ""), self._secret):
-            log.warning("a webhook with a wrong signature was refused")
+            if self.answered[401] % _FORGED == 0:
+                log.warning("a webhook with a wrong signature was refused; %d before it", self.answered[401])
             return 401
         try:
             await self._take(body)

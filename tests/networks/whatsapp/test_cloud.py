@@ -16,6 +16,7 @@ from fallback.errors import PermanentError, StoreBlockedError, TransientError
 from fallback.networks.whatsapp import cloud_say
 from fallback.networks.whatsapp.cloud import NUMBERS, CloudConnector, Secrets
 from fallback.networks.whatsapp.cloud_webhook import LARGEST, SIGNATURE, sign
+from fallback.simulator.endpoints import Endpoints, Fault
 from fallback.simulator.graph import LIVES, Refusal
 from fallback.simulator.meta import NUMBER
 from fallback.simulator.payloads import Quirks
@@ -374,6 +375,28 @@ async def test_the_token_goes_to_metas_hosts_alone():
             "https://[",
         ):
             assert not trusted(url)
+
+
+@pytest.mark.parametrize("fault", [Fault.CAPTIVE, Fault.REDIRECT, Fault.UNAVAILABLE, Fault.REFUSE])
+async def test_what_stands_between_us_and_the_graph_sets_nothing_aside(tmp_path, fault):
+    async with Endpoints(tmp_path) as there:
+        await there.graph.fail(fault)
+        graph = there.url(there.graph, "/v25.0")
+        connector = CloudConnector(NUMBER, SECRETS, SystemClock(), MemoryStore(), graph=graph)
+        await connector.start()
+        assert connector.state is ConnectorState.DISCONNECTED
+        for call in (connector.send(message(), message_id=SourceId("ours")), connector.group(CHAT)):
+            with pytest.raises(TransientError):
+                await call
+        await connector.close()
+
+
+async def test_an_error_without_a_code_says_nothing_of_the_account():
+    async with cloud_world() as world:
+        for code, state in (("?", ConnectorState.CONNECTED), (190, ConnectorState.LOGGED_OUT)):
+            value = {"field": "messages", "value": {"errors": [{"code": code}]}}
+            assert await post(world.url, world.webhooks.envelope([value])) == 200
+            assert world.connector.state is state
 
 
 async def test_an_address_that_is_taken_is_named():
