@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from fallback.core.administration import Administration
 from fallback.core.ids import EventId, RoomId
 from fallback.core.ports import Homeserver
 
@@ -28,3 +29,8 @@ class Signs(Protocol):
 
 class Side(Homeserver, Signs, Protocol):
     """The Matrix side as a client uses it."""
+
+    @property
+    def administration(self) -> Administration | None:
+        """The account's power over its rooms; ``None`` where rooms are not managed."""
+        ...

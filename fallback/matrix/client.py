@@ -20,6 +20,7 @@ from fallback.core.roster import is_ghost
 from fallback.core.trust import Facts
 from fallback.core.verification import words
 from fallback.errors import PermanentError, TransientError
+from fallback.matrix.administration import RoomAdministration
 from fallback.matrix.appservice import Appservice
 from fallback.matrix.attachments import open_file, seal_file
 from fallback.matrix.chain import ChainImporter
@@ -61,6 +62,7 @@ class NioHomeserver:
         self.keys = AccountKeys(client, facts)
         self._facts = facts
         self.rooms = Rooms(client.http, self.user)
+        self.administration = RoomAdministration(client.http, self.user)
         self.invitations = Invitations(client, facts)
         self.appservice = appservice
         self._receiving = asyncio.Lock()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from fallback.core.administration import Administration
 from fallback.core.events import (
     Attachment,
     Canonical,
@@ -77,6 +78,7 @@ class MemoryHomeserver:
         self.server = server
         self.user = UserId(f"@{localpart}:{server.name}")
         self.keys: Keys | None = None
+        self.administration: Administration | None = None
         server.profiles.setdefault(self.user, localpart)
 
     async def batches(self, token: str) -> AsyncIterator[SyncBatch]:

@@ -53,6 +53,7 @@ def _commands() -> list[Command]:
         Command("language", "ctrl+l", "Ctrl+L", tr("العربية / English")),
         Command("calibrate", "f4", "F4", tr("Fix Arabic text")),
         Command("theme", "f5", "F5", tr("Theme")),
+        Command("manage", "f8", "F8", tr("Manage the group")),
         Command("settings", "f7", "F7", tr("Settings")),
         Command("quit", "ctrl+q", "Ctrl+Q", tr("Quit")),
     ]

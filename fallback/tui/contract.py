@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
+from fallback.core.administration import Administration
 from fallback.core.events import Attachment, Identity
-from fallback.core.ids import DeliveryId, PortalId, RoomId, SourceId, UserId
+from fallback.core.ids import DeliveryId, EventId, PortalId, RoomId, SourceId, UserId
 from fallback.core.ports import TimelineRow
 from fallback.core.trust import Keys
 from fallback.tui.messages import Change
@@ -17,11 +18,13 @@ Action = tuple[str, str, Callable[[], Awaitable[None]]]
 class Session(Protocol):
     """Everything that the client shows and does; see ``tui.views`` for the values.
 
-    ``keys`` are the account's, once it is connected; None until then, and where there are none.
+    ``keys`` are the account's, ``admin`` its power over rooms, once it is connected; None until then, and where
+    there are none.
     """
 
     me: UserId
     keys: Keys | None
+    admin: Administration | None
 
     async def groups(self) -> list[GroupView]:
         """List the groups, the one with the newest message first."""
@@ -37,6 +40,10 @@ class Session(Protocol):
 
     async def room(self, portal: PortalId) -> RoomId:
         """Give a group's room."""
+        ...
+
+    async def event_id(self, portal: PortalId, source: SourceId) -> EventId | None:
+        """Give what the room calls a message; ``None`` before it is there."""
         ...
 
     async def banner(self) -> BannerView:
@@ -86,6 +93,10 @@ class Session(Protocol):
 
     async def mark_read(self, portal: PortalId, row: int, *, tell: bool = True) -> None:
         """Say that everything up to ``row`` was seen; ``tell`` the others too."""
+        ...
+
+    async def invite(self, portal: PortalId, user: UserId) -> None:
+        """Invite somebody into a group's room."""
         ...
 
     async def typing(self, portal: PortalId, on: bool) -> None:

@@ -95,6 +95,7 @@ class Live:
     async def _connect(self) -> None:
         self.side = await self.open_side() if self.side is None else self.side
         self.session.side, self.session.keys = self.side, self.side.keys
+        self.session.admin = self.side.administration
         self.session.signs = SignSender(self.side, self.clock)
         self.loops = AccountLoops(
             self.side,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from fallback.bridge.files import Files
 from fallback.bridge.signs import SignSender
 from fallback.core import health
+from fallback.core.administration import Administration
 from fallback.core.contact_book import Book
 from fallback.core.events import (
     Attachment,
@@ -30,7 +31,6 @@ from fallback.core.trust import Keys
 from fallback.errors import PermanentError, TransientError
 from fallback.text import sanitise
 from fallback.tui.contract import Action, Session
-from fallback.tui.markup import bare
 from fallback.tui.messages import (
     BannerChanged,
     Change,
@@ -40,9 +40,10 @@ from fallback.tui.messages import (
     TimelineChanged,
 )
 from fallback.tui.pointing import Pointer
+from fallback.tui.summary import summary
 from fallback.tui.views import BannerKind, BannerView, GroupView, Hit, PersonView, Presence
 
-__all__ = ["Action", "Session", "StoreSession", "summary"]
+__all__ = ["Action", "Session", "StoreSession"]
 NEWEST = 12
 """Rows that show a group's last message, where all was seen."""
 LOOKED_BACK = 200
@@ -79,6 +80,7 @@ class StoreSession:
         self.clock = clock
         self.me = me
         self.keys: Keys | None = None
+        self.admin: Administration | None = None
         self.side: Homeserver | None = None
         self.signs: SignSender | None = None
         self.files = files
@@ -171,6 +173,11 @@ class StoreSession:
     async def room(self, portal: PortalId) -> RoomId:
         """Give a group's room."""
         return (await self._portal(portal)).room
+
+    async def event_id(self, portal: PortalId, source: SourceId) -> EventId | None:
+        """Give what the room calls a message; ``None`` before it is there."""
+        there = await self.store.counterpart(portal, source, MATRIX)
+        return EventId(there or source) if there or source.startswith("$") else None
 
     async def banner(self) -> BannerView:
         """Say how all of it stands; our own connection goes before WhatsApp's."""
@@ -275,9 +282,21 @@ class StoreSession:
         if tell and self.signs is not None:
             for one in reversed(await self.store.timeline(portal, before=row + 1, limit=NEWEST)):
                 event = one.event
-                if isinstance(event, Message) and event.origin is Origin.MATRIX and event.id.startswith("$"):
-                    self.signs.read(await self.room(portal), EventId(event.id))
+                there = await self.event_id(portal, event.id) if isinstance(event, Message) else None
+                if there is not None:
+                    self.signs.read(await self.room(portal), there)
                     break
+
+    async def invite(self, portal: PortalId, user: UserId) -> None:
+        """Invite somebody into a group's room.
+
+        Raises:
+            TransientError, PermanentError: not now, or never.
+        """
+        if self.side is None:
+            raise TransientError("there is no connection yet", "Try again in a moment.")
+        await self.side.invite(await self.room(portal), user)
+        self.on_people(portal)
 
     async def typing(self, portal: PortalId, on: bool) -> None:
         """Say that something is being written, or no more."""
@@ -369,16 +388,3 @@ class StoreSession:
 
     def _names_us(self, event: Message) -> bool:
         return event.mentions_all or any(one.mxid == self.me for one in event.mentions)
-
-
-def summary(event: Message) -> str:
-    """Say a message in one line."""
-    if event.deleted:
-        return "🚫"
-    if event.poll:
-        return f"📊 {event.poll.question}"
-    if event.location:
-        return f"📍 {event.location.name}"
-    if event.attachment:
-        return f"📎 {event.text or event.attachment.filename}"
-    return bare(next((line for line in event.text.splitlines() if line.strip()), ""))

@@ -37,7 +37,7 @@ async def test_the_people_while_whatsapp_is_down(snapshot, language):
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 async def test_the_help(snapshot, language):
-    assert await picture("f1", size=(100, 52), language=language) == snapshot
+    assert await picture("f1", size=(100, 60), language=language) == snapshot
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -40,6 +40,7 @@ async def hand(request):
         made = Hand(client, pilot, one)
         await made.settle()
         client.told.clear()
+        one.signs.reads.clear()
         yield made
     locale.use_digits("latin")
 
@@ -183,7 +184,7 @@ def keyed(one, **keys):
 
 async def test_a_command_has_the_key_that_the_configuration_gives():
     client = keyed(await session(), search="ctrl+s", people="f8")
-    async with client.run_test(size=(100, 52)) as pilot:
+    async with client.run_test(size=(100, 64)) as pilot:
         await pilot.pause()
         await pilot.press("ctrl+s")
         await pilot.pause()

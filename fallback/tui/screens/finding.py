@@ -192,7 +192,7 @@ class Finding:
             choices.append(Choice("jump", tr("Go to the quoted message"), "q"))
         if isinstance(entry.event, Message) and entry.event.attachment and not entry.deleted:
             choices += [Choice("open", tr("Open the file"), "o"), Choice("save", tr("Save the file"), "s")]
-        choices.append(Choice("info", tr("Details"), "i"))
+        choices += [Choice("pin", tr("Pin, or unpin"), "p"), Choice("info", tr("Details"), "i")]
         choices += [Choice(f"react{place}", glyph, str(place)) for place, glyph in enumerate(REACTIONS, 1)]
         chosen = await self.client.push_screen_wait(windows().Menu(self.main.setting, tr("Message"), choices))
         if chosen is not None:
@@ -220,6 +220,8 @@ class Finding:
                 await self._delete(portal, entry)
             case "info":
                 self.client.push_screen(windows().Reader(main.setting, tr("Details"), self._details(entry)))
+            case "pin":
+                main.pin(entry)
             case "open":
                 main.open_file(entry)
             case "save":

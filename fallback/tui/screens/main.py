@@ -25,6 +25,7 @@ from fallback.tui.messages import (
 )
 from fallback.tui.notifying import fresh, is_quiet, notification, sentence
 from fallback.tui.screens.filing import Filing
+from fallback.tui.screens.managing import Managing
 from fallback.tui.screens.security import Security
 from fallback.tui.screens.settings import Settings
 from fallback.tui.screens.writing import Writing
@@ -42,7 +43,7 @@ NARROW = 80
 """Columns below which there is one pane."""
 
 
-class MainScreen(Filing, Settings, Security, Writing):
+class MainScreen(Filing, Managing, Settings, Security, Writing):
     """Groups, timeline, composer, banner and people."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
