@@ -43,10 +43,11 @@ def read_date(raw: bytes, this_year: int) -> Date:
     """Read a date of a header in every order; dates beyond the next year do not exist."""
     numbers, year = _fields(raw.decode("utf-8", "replace"))
     first, second, third = numbers
+    # a field of four digits is no day, one beyond twelve no month: hardly a date is looked up for all three orders
     days = (
-        _day(third, second, first, this_year),
-        _day(third, first, second, this_year),
-        _day(first, second, third, this_year),
+        _day(third, second, first, this_year) if second <= 12 else -1,
+        _day(third, first, second, this_year) if first <= 12 else -1,
+        _day(first, second, third, this_year) if third <= 31 and second <= 12 else -1,
     )
     return Date(numbers, year, days)
 
@@ -81,8 +82,6 @@ def _fields(text: str) -> tuple[Numbers, int]:
 
 
 def _day(year: int, month: int, day: int, this_year: int) -> int:
-    if month > 12 or day > 31:
-        return -1
     start, length = _month(year, month, this_year)
     return start + day if 0 < day <= length else -1
 

@@ -220,4 +220,6 @@ def _checked(part: bytes, layout: Layout, valid: Valid) -> tuple[bytes, Batch]:
 
 def foreign_ends(batch: Batch, terminator: bytes) -> bool:
     """Say whether line ends inside a batch's bodies may be ``\\r\\n``."""
-    return batch.source.count(b"\r\n") > (len(batch.bodies) if terminator == b"\r\n" else 0)
+    if terminator == b"\n":
+        return b"\r" in batch.source and b"\r\n" in batch.source
+    return batch.source.count(b"\r\n") > len(batch.bodies)

@@ -192,7 +192,7 @@ def _decide(dates: Dates, source: Source, survey: Survey) -> DateOrder:
 def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
     """Find the app's language by its fixed wordings and system lines."""
     votes: Counter[str] = survey.languages
-    lines = 0
+    said: list[Talk] = []
     for number, (label, body) in enumerate(talk):
         if number > 1000 and votes.total() > 100:
             break
@@ -202,27 +202,40 @@ def _languages(talk: list[Talk], survey: Survey, *, ios: bool) -> None:
             if token is not None:
                 votes.update(dict.fromkeys(token.languages, 3))
                 continue
-        marked = body[:3] in _MARKS
-        decided = votes and votes.most_common(1)[0][1] >= _DECIDED
-        if (label is None or (ios and marked)) and lines < 30 and not decided:
-            lines += 1
-            line = body.decode("utf-8", "replace")
-            found = systems.understand(line)
-            if found.language:
-                votes[found.language] += 12 if found.kind == "e2e_notice" else 2
-            if found.kind == "e2e_notice" and label is not None and ios and not survey.group_label:
-                survey.group_label = sanitise_name(label.decode("utf-8", "replace"))
+        if label is None or (ios and body[:3] in _MARKS):
+            said.append((label, body))
+    _system_votes(said[:30], survey, ios=ios)
     rare = ((n, b) for n, b in talk[:600] if n is not None and not ios and survey.labels[n] <= 2)
-    decided = votes and votes.most_common(1)[0][1] >= _DECIDED
-    for label, body in islice(rare, 0 if decided else 30):
+    for label, body in islice(rare, 0 if _settled(votes) else 30):
         line = (label + b": " + body[:400]).decode("utf-8", "replace")
-        said = systems.matches(line, "", len(label.decode("utf-8", "replace")))
-        if said is not None:
-            votes[said.language] += 2
+        match = systems.matches(line, "", len(label.decode("utf-8", "replace")))
+        if match is not None:
+            votes[match.language] += 2
     for _, body in talk[:600]:
         if b"(" in body or b"<" in body:
             _attached_votes(body, votes)
     survey.language = votes.most_common(1)[0][0] if votes else ""
+
+
+def _system_votes(said: list[Talk], survey: Survey, *, ios: bool) -> None:
+    """Let system lines vote; where fixed wordings settled the language, only the encryption notice is looked for."""
+    votes = survey.languages
+    for label, body in said:
+        line = body.decode("utf-8", "replace")
+        # reading a line in every language costs their whole tables
+        if _settled(votes) and not systems.is_notice(line):
+            continue
+        found = systems.understand(line)
+        if found.language:
+            votes[found.language] += 12 if found.kind == "e2e_notice" else 2
+        if found.kind == "e2e_notice" and label is not None and ios and not survey.group_label:
+            survey.group_label = sanitise_name(label.decode("utf-8", "replace"))
+
+
+def _settled(votes: Counter[str]) -> bool:
+    """Say whether one language is ahead of all others by as much as settles it."""
+    (_, most), (_, second) = [*votes.most_common(2), ("", 0), ("", 0)][:2]
+    return most - second >= _DECIDED
 
 
 def _rest(body: bytes) -> bytes:

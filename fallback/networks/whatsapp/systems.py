@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import msgspec
@@ -27,7 +27,7 @@ _SECONDS: Final = re.compile(r"([0-9]+) ([^\W\d_]+)")
 _UNITS: Final = {"h": 3600, "d": 86400, "w": 604800, "m": 2592000, "y": 31536000}
 
 
-class SystemLine(msgspec.Struct, frozen=True):
+class SystemLine(msgspec.Struct, frozen=True, gc=False):
     """A system line understood.
 
     Args:
@@ -63,6 +63,11 @@ def understand(text: str, language: str = "", known: Collection[str] = ()) -> Sy
     return _understand(fold(text[:_LONGEST]), language, frozenset(known) if "را" in text else frozenset())
 
 
+def is_notice(text: str) -> bool:
+    """Say whether a system line is the encryption notice, of any language."""
+    return fold(text[:_LONGEST]).startswith(encryption_starts())
+
+
 @functools.lru_cache(4096)
 def _understand(line: str, language: str, known: frozenset[str]) -> SystemLine:
     if line.startswith(encryption_starts()):
@@ -90,11 +95,14 @@ def matches(line: str, language: str, before: int) -> SystemLine | None:
     return None
 
 
-def _parts(line: str) -> list[str]:
+def _parts(line: str) -> Iterator[str]:
     """Give the line, then the line without the sentences that follow ("Tap to change")."""
     line = _TAP.sub("", line)
-    cuts = (line[: stop.start()].strip() for stop in reversed(list(_STOPS.finditer(line))[:6]))
-    return [line, *(cut for cut in cuts if len(cut) > 3)]
+    yield line
+    for stop in reversed(list(_STOPS.finditer(line))[:6]):
+        cut = line[: stop.start()].strip()
+        if len(cut) > 3:
+            yield cut
 
 
 def _plausible(template: Template, found: dict[str, str]) -> bool:
