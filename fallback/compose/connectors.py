@@ -58,20 +58,21 @@ def secrets(config: Config) -> "Secrets":
 
 
 async def adopt(connector: Connector, side: "ImportingHomeserver", store: Store, *, server_name: str) -> None:
-    """Let the Cloud API send the rooms' files, and make rooms for its own groups.
-
-    Groups that can't be asked for wait for the next start.
-    """
+    """Let the Cloud API send the rooms' files, and make rooms for its groups: for all now, for new ones when they speak."""
     from fallback.networks.whatsapp.cloud import CloudConnector
 
     if not isinstance(connector, CloudConnector):
         return
+
+    async def welcome(chat: "ChatId") -> None:
+        if chat not in {portal.chat for portal in await store.portals()}:
+            await _adopt(connector, chat, side, store, server_name)
+
     connector.carry_files(side.download)
+    connector.greet(welcome)
     try:
-        known = {portal.chat for portal in await store.portals()}
         for chat in await connector.groups():
-            if chat not in known:
-                await _adopt(connector, chat, side, store, server_name)
+            await welcome(chat)
     except (TransientError, PermanentError) as error:
         log.warning("the Cloud API's groups can't be listed now: %s", error.message)
 

@@ -8,7 +8,7 @@ import pytest
 
 from fallback.clock import SystemClock
 from fallback.compose.connectors import adopt
-from fallback.core.events import Attachment, MediaKind, Message, Origin
+from fallback.core.events import Attachment, Group, MediaKind, Message, Origin
 from fallback.core.ids import ChatId, DeliveryId, SourceId
 from fallback.core.ports import ConnectorState
 from fallback.core.roster import ghost
@@ -106,6 +106,34 @@ async def test_the_room_equals_the_phones_truth_through_faults_outages_and_resta
         ]
         kept = [(sender, event.text, event.at) for sender, event in mirror.in_room()]
         assert sorted(kept) == sorted(told)
+
+
+async def test_a_relay_that_starts_while_meta_is_down_misses_nothing():
+    async with cloud_world() as world:
+        await world.connector.close()
+        world.network.cut()
+        server, connector = MemoryServer(), world.again()
+        bot = MemoryHomeserver(server, "fallback")
+        await adopt(connector, bot, world.store, server_name=server.name)
+        assert await world.store.portals() == []
+        relay = Relay(connector, bot, world.store, SystemClock(50), server_name=server.name, drain=0.0)
+        task = asyncio.create_task(relay.run())
+        world.phone_says(1)
+        world.network.restore()
+        world.phone_says(2)
+        world.network.found(Group(chat=ChatId("LATER"), name="Made later", members=(SARA,)))
+        world.network.post(
+            Message(id=SourceId("L1"), chat=ChatId("LATER"), sender=SARA, at=world.now(), text="new")
+        )
+        await until(
+            lambda: (
+                sum(isinstance(one[2], Message) for room in server.rooms.values() for one in room.timeline)
+                == 3
+            )
+        )
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert {portal.name for portal in await world.store.portals()} == {"Newsroom", "Made later"}
 
 
 async def test_a_picture_reaches_the_room_with_its_bytes():

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Protocol
@@ -23,6 +24,7 @@ from fallback.networks.whatsapp.cloud_read import Update, read
 from fallback.networks.whatsapp.cloud_webhook import Webhook
 from fallback.text import sanitise, sanitise_name
 
+log = logging.getLogger(__name__)
 NAME = "cloud"
 NUMBERS: Final = "cloud.numbers"
 """Where the store keeps which user id has which number."""
@@ -33,6 +35,7 @@ _SWAPPED: Final = 60_000
 _FIELDS: Final = "subject,description,participants"
 
 Fetch = Callable[[Attachment], Awaitable[bytes]]
+Welcome = Callable[[ChatId], Awaitable[None]]
 
 
 class Facts(Protocol):
@@ -109,6 +112,9 @@ class CloudConnector:
         self._reached: bool | None = None
         self._trouble: ConnectorState | None = None
         self._fetch: Fetch | None = None
+        self._welcome: Welcome | None = None
+        self._welcomed: set[ChatId] = set()
+        self._one_by_one = asyncio.Lock()
 
     @property
     def state(self) -> ConnectorState:
@@ -207,6 +213,14 @@ class CloudConnector:
         self._fetch = fetch
         self.capabilities = replace(self.capabilities, media=True)
 
+    def greet(self, welcome: Welcome) -> None:
+        """Have something done for each group before the first of its events is given.
+
+        Args:
+            welcome: makes the group's room; while it fails for now, the group's webhooks are not taken.
+        """
+        self._welcome = welcome
+
     async def group(self, chat: ChatId) -> Group:
         """Describe one of our groups; the business, which Meta does not list, is its last member."""
         found = await self._ask("GET", chat, params={"fields": _FIELDS})
@@ -265,7 +279,19 @@ class CloudConnector:
     async def _take(self, body: bytes) -> None:
         update = read(body, phone_number_id=self.number, people=self._people, now=self._clock.now())
         await self._learn(update)
+        for chat in dict.fromkeys(event.chat for event in update.events):
+            await self._introduce(chat)
         await self._intake.take([self._placed(event) for event in update.events])
+
+    async def _introduce(self, chat: ChatId) -> None:
+        async with self._one_by_one:
+            if self._welcome is None or chat in self._welcomed:
+                return
+            try:
+                await self._welcome(chat)
+            except PermanentError as error:
+                log.warning("a group is left out: %s", error.message)
+            self._welcomed.add(chat)
 
     def _placed(self, event: Canonical) -> Canonical:
         """Mark as late what arrives after newer ones of its group."""
