@@ -183,7 +183,7 @@ def keyed(one, **keys):
 
 
 async def test_a_command_has_the_key_that_the_configuration_gives():
-    client = keyed(await session(), search="ctrl+s", people="f8")
+    client = keyed(await session(), search="ctrl+s", people="ctrl+b")
     async with client.run_test(size=(100, 64)) as pilot:
         await pilot.pause()
         await pilot.press("ctrl+s")
