@@ -46,6 +46,7 @@ def _commands() -> list[Command]:
         Command("palette", "ctrl+p", "Ctrl+P", tr("All commands")),
         Command("jump", "ctrl+k", "Ctrl+K", tr("Jump to a group")),
         Command("search", "ctrl+f", "Ctrl+F", tr("Search messages")),
+        Command("date", "ctrl+t", "Ctrl+T", tr("Go to a date")),
         Command("send_file", "ctrl+o", "Ctrl+O", tr("Send a file")),
         Command("next_unread", "ctrl+n", "Ctrl+N", tr("Next unread group")),
         Command("groups", "ctrl+g", "Ctrl+G", tr("List of groups")),

@@ -103,6 +103,10 @@ class Session(Protocol):
         """Tell the others that something is being written, or no more."""
         ...
 
+    async def first_since(self, portal: PortalId, at: int) -> SourceId | None:
+        """Give the first message that is not older than ``at`` (ms)."""
+        ...
+
     async def read_up_to(self, portal: PortalId) -> int:
         """Give the row up to which everything was seen."""
         ...

@@ -213,6 +213,11 @@ class StoreSession:
         """Keep a small fact of the client."""
         await self.store.put(f"tui.{key}", value or None)
 
+    async def first_since(self, portal: PortalId, at: int) -> SourceId | None:
+        """Give the first message that is not older than ``at`` (ms)."""
+        rows = await self.store.events_since(portal, at=at)
+        return next((row.event.id for row in rows if isinstance(row.event, Message)), None)
+
     async def read_up_to(self, portal: PortalId) -> int:
         """Give the row up to which everything was seen."""
         return int(await self.get(f"read.{portal}") or 0)

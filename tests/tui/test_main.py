@@ -156,6 +156,19 @@ async def test_a_digit_reacts_and_the_same_digit_takes_it_back(hand):
     assert hand.entry.reactions == {}
 
 
+async def test_a_date_leads_to_its_first_message_and_one_that_is_none_stays(hand):
+    await hand.press("ctrl+t", *"2021-13-04", "enter")
+    await hand.settle()
+    assert "This is no date" in hand.see()
+    await hand.press("ctrl+u", *"2021-10-04", "enter")
+    await hand.settle()
+    await hand.settle()
+    assert hand.timeline.selected == SourceId("m4")
+    await hand.press("escape", "ctrl+t", *"2031-01-01", "enter")
+    await hand.settle()
+    assert "Nothing was said" in hand.see()
+
+
 async def test_the_menu_lists_what_can_be_done(hand):
     await hand.press("up", "enter")
     assert isinstance(hand.client.screen, Menu)

@@ -1,6 +1,7 @@
 """What the main screen does through a window: palette, jump, search, message actions, settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from textual import work
@@ -8,6 +9,7 @@ from textual import work
 from fallback.core.events import Message
 from fallback.core.ids import PortalId, SourceId
 from fallback.core.roster import fold
+from fallback.errors import UsageError
 from fallback.locale import tr
 from fallback.tui import words
 from fallback.tui.commands import commands, help_lines
@@ -131,6 +133,32 @@ class Finding:
         if chosen in hits:
             hit = hits[chosen]
             await self.main.open_group(hit.portal, at=hit.row.event.id)
+
+    @work
+    async def action_date(self) -> None:
+        """Ask for a day, and go to its first message."""
+        from fallback.tui.screens import asking  # noqa: PLC0415 - as ``windows``
+
+        main, portal = self.main, self.main.current
+        if portal is None:
+            return
+
+        async def look(typed: Mapping[str, str]) -> str:
+            try:
+                day = datetime.strptime(typed["day"].strip(), "%Y-%m-%d").replace(tzinfo=main.setting.zone)
+                found = await main.session.first_since(portal, int(day.timestamp() * 1000))
+            except (ValueError, OverflowError) as error:
+                raise UsageError(tr("This is no date"), tr("Write it like 2026-01-31.")) from error
+            if found is None:
+                raise UsageError(tr("Nothing was said from that day on"))
+            return found
+
+        today = datetime.fromtimestamp(main.setting.now() / 1000, main.setting.zone)
+        question = asking.Question("day", tr("Date"), f"{today:%Y-%m-%d}")
+        form = asking.Asking(main.setting, tr("Go to a date"), [], [question], look)
+        found = await self.client.push_screen_wait(form)
+        if found is not None:
+            await main.open_group(portal, at=SourceId(found))
 
     def _found(self, hit: Hit) -> str:
         event = hit.row.event
