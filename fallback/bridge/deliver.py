@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from fallback.bridge.patience import Patience
 from fallback.core.events import Canonical, Edit, Message, Reaction, Redaction, Vote
 from fallback.core.ids import PortalId, SourceId
-from fallback.core.outbox import Delivery, Dropped, Outcome, Retry, Sent, Wedge
+from fallback.core.outbox import LONGEST_DELAY, Delivery, Dropped, Outcome, Retry, Sent, Wedge
 from fallback.core.ports import Clock, Store
 from fallback.core.routing import MATRIX
 from fallback.core.trial import ALL
@@ -103,7 +103,10 @@ class Deliverer:
         except TransientError as error:
             log.info("%s: delivery %s waits: %s", self.target, delivery.id, error.message)
             return Retry(error.message, error.retry_after or random.random() / 4)
-        except (PermanentError, AuthError) as error:
+        except AuthError as error:
+            log.warning("%s: the account is refused, the lane waits: %s", self.target, error.message)
+            return Retry(error.message, LONGEST_DELAY)
+        except PermanentError as error:
             log.warning("%s: delivery %s is stuck: %s", self.target, delivery.id, error.message)
             return Wedge(error.message)
         except FallbackError as error:

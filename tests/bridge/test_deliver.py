@@ -8,7 +8,7 @@ from fallback.core.events import Edit, Message, Origin, Reaction
 from fallback.core.ids import ChatId, DeliveryId, PortalId, RoomId, SourceId
 from fallback.core.outbox import Delivery
 from fallback.core.ports import Portal
-from fallback.errors import PermanentError, TransientError
+from fallback.errors import AuthError, PermanentError, TransientError
 from fallback.store.memory import MemoryStore
 
 PORTAL = PortalId("p")
@@ -83,6 +83,18 @@ async def test_a_permanent_error_is_set_aside_with_its_reason_and_the_lane_goes_
     await world.store.retry(first)
     await world.empty()
     assert [event.text for event in world.said] == ["m2", "m1"]
+
+
+async def test_an_account_that_is_refused_is_no_reason_to_set_a_message_aside(world):
+    first = await world.queue(message(1))
+    await world.queue(message(2))
+    world.trouble[first] = [AuthError("the token was refused")]
+    await world.empty()
+    assert (world.said, await world.store.wedges()) == ([], [])
+    world.trouble.clear()
+    await world.clock.advance(61)
+    await world.empty()
+    assert [event.text for event in world.said] == ["m1", "m2"]
 
 
 async def test_a_held_lane_waits(world):
