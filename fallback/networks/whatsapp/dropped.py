@@ -16,7 +16,7 @@ from fallback.core.ids import ChatId, SourceId
 from fallback.core.ports import Capabilities, Clock, ConnectorState, Portal, Store
 from fallback.core.roster import fold
 from fallback.core.routing import as_spoken
-from fallback.errors import FallbackError, ParseError, PermanentError, UsageError
+from fallback.errors import FallbackError, ParseError, PermanentError, StoreError, UsageError
 from fallback.networks.whatsapp.archive import open_export
 from fallback.networks.whatsapp.export import read_export
 from fallback.networks.whatsapp.merge import missing
@@ -135,7 +135,10 @@ class DroppedExports:
             name, mark = self._reading
             self._reading = None
             self._done[name] = mark
-            await self._store.put(DONE, msgspec.json.encode(self._done).decode())
+            try:
+                await self._store.put(DONE, msgspec.json.encode(self._done).decode())
+            except StoreError as error:
+                log.warning("%s may be read once more: %s", sanitise_name(name), error.message)
 
     def _settled(self) -> list[tuple[str, Mark]]:
         """List the exports that are new and did not change since the last look, the oldest first."""
@@ -164,6 +167,9 @@ class DroppedExports:
             group, told = await asyncio.to_thread(self._load, name)
             portal = await self._portal(group)
             added = await self._added(portal, group, told)
+        except StoreError as error:
+            log.warning("%s has to wait: %s", sanitise_name(name), error.message)
+            return
         except (FallbackError, OSError) as error:
             says = error.message if isinstance(error, FallbackError) else error.strerror or "it can't be read"
             self.problems[name] = says

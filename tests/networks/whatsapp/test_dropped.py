@@ -9,7 +9,7 @@ import pytest
 from fallback.core.events import Identity, MediaKind, Message, Origin
 from fallback.core.ids import ChatId, SourceId
 from fallback.core.ports import ConnectorState
-from fallback.errors import PermanentError
+from fallback.errors import PermanentError, StoreBlockedError
 from fallback.networks.whatsapp.dropped import DONE
 from tests.networks.whatsapp.dropped_world import PORTAL, START, dropped_world
 
@@ -180,3 +180,28 @@ async def test_a_link_in_the_folder_is_not_followed(tmp_path):
         world.says(NEWER)
         world.drop()
         assert texts(await world.record(1)) == ["then we print the other page"]
+
+
+async def test_while_the_store_can_not_be_used_an_export_waits(tmp_path, caplog):
+    async with dropped_world(tmp_path / "in") as world:
+        real = world.store.portals, world.store.put
+        troubles = [StoreBlockedError("the disk is full")] * 2
+
+        async def portals():
+            if troubles:
+                raise troubles.pop()
+            return await real[0]()
+
+        async def put(key, value):
+            raise StoreBlockedError("the disk is full")
+
+        world.store.portals, world.store.put = portals, put
+        world.says(NEW)
+        world.drop()
+        assert texts(await world.record(1)) == ["the port is closed since six"]
+        assert not world.connector.problems
+        world.says(NEWER)
+        world.drop("two.txt")
+        assert texts(await world.record(1)) == ["then we print the other page"]
+        assert "has to wait: the disk is full" in caplog.text
+        assert "may be read once more" in caplog.text
