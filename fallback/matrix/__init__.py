@@ -2,5 +2,6 @@
 
 import logging
 
-for _name in ("nio.events.misc", "nio.responses"):  # they would log what was decrypted, keys of files, and tokens
+# They would log what was decrypted, keys of files, and tokens.
+for _name in ("nio.events.misc", "nio.responses"):
     logging.getLogger(_name).disabled = True
