@@ -168,13 +168,14 @@ async def test_the_service_manager_hears_of_start_life_reload_and_stop(team):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(team.tmp_path / "n"))
         manager.setblocking(False)
+        told = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(manager, lambda: told.put_nowait(manager.recv(999).decode()))
         await team.start(NOTIFY_SOCKET=str(team.tmp_path / "n"), WATCHDOG_USEC="20000000")
 
         async def heard(word):
             async with asyncio.timeout(90):
-                while word not in (
-                    text := (await asyncio.get_running_loop().sock_recv(manager, 999)).decode()
-                ):
+                while word not in (text := await told.get()):
                     pass
             return text
 
@@ -202,6 +203,7 @@ async def test_the_service_manager_hears_of_start_life_reload_and_stop(team):
         team.process.terminate()
         await heard("STOPPING=1")
         assert await team.process.wait() == 0
+        loop.remove_reader(manager)
     assert await team.status() == {}
 
 
