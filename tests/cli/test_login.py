@@ -69,7 +69,7 @@ class TestAgainstSynapse:
         told = json.loads(result.stdout)
         assert told["user"] == account.user
         assert told["identity"] == "ready"
-        assert told["recovery_key"].startswith("EsT")
+        assert len(told["recovery_key"]) == 59
         known = stored()
         assert known.user == account.user
         assert known.token not in result.output
