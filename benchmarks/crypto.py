@@ -1,4 +1,4 @@
-"""What end-to-end encryption costs: against bare vodozemac, against a clear message, and the loop's longest pause."""
+"""What encryption costs: against bare vodozemac, a clear message and plain SQLite, and the loop's longest pause."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import sqlcipher3
 import vodozemac
 from aiohttp import web
 
 from benchmarks import Row
+from benchmarks.store import NEWS, record
 from fallback.core.events import Message, Origin
 from fallback.core.ids import ChatId, DeliveryId, RoomId, SourceId
 from fallback.homeserver.managed import ManagedHomeserver
@@ -24,6 +26,7 @@ from fallback.matrix.crypto.client import SafeClient
 from fallback.matrix.crypto.roomkeys import RoomKey
 from fallback.matrix.sync import read_raw
 from fallback.store.memory import MemoryStore
+from fallback.store.sqlite import SqliteStore
 
 ROOM, ALICE, BOB = "!room:x", "@alice:x", "@bob:x"
 NEVER = 10**9
@@ -266,6 +269,67 @@ async def in_clear(url: str, token: str, room: str, number: int) -> float:
     return time.perf_counter() - start
 
 
+def at_rest(count: int) -> list[Row]:
+    """Write and read rows in one file that is encrypted and one that is not, by the same library."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain, cipher = (_table(Path(folder) / name, name == "cipher", count) for name in ("plain", "cipher"))
+    return [
+        {
+            "name": f"SQLCipher against plain SQLite, {what}",
+            "ratio": cipher[which] / plain[which],
+            "goal": goal,
+            "detail": f"{count / cipher[which]:,.0f} rows/s, plain {count / plain[which]:,.0f}/s",
+        }
+        for which, what, goal in ((0, "written", "<= 2"), (1, "read through", "<= 3"))
+    ]
+
+
+def _table(path: Path, encrypted: bool, count: int) -> tuple[float, float]:
+    database = sqlcipher3.connect(str(path))
+    if encrypted:
+        database.execute(f"PRAGMA key = \"x'{bytes(range(32)).hex()}'\"")
+    database.execute("PRAGMA journal_mode = wal")
+    database.execute("CREATE TABLE events (number INTEGER PRIMARY KEY, text TEXT)")
+    start = time.perf_counter()
+    for first in range(0, count, 500):
+        with database:
+            rows = [(n, json.dumps(_plain(n))) for n in range(first, first + 500)]
+            database.executemany("INSERT INTO events VALUES (?, ?)", rows)
+    written = time.perf_counter() - start
+    database.close()
+    database = sqlcipher3.connect(str(path))  # with nothing in memory
+    if encrypted:
+        database.execute(f"PRAGMA key = \"x'{bytes(range(32)).hex()}'\"")
+    start = time.perf_counter()
+    database.execute("SELECT sum(length(text)) FROM events").fetchone()
+    read = time.perf_counter() - start
+    database.close()
+    return written, read
+
+
+async def opening(count: int) -> Row:
+    """Open a large store and a small one, and read the newest page."""
+    taken = []
+    with tempfile.TemporaryDirectory() as folder:
+        for size in (count, 500):
+            path = Path(folder) / str(size) / "store.db"
+            store = await SqliteStore.open(path)
+            await record(store, size, min(size, 512))
+            await store.close()
+            start = time.perf_counter()
+            store = await SqliteStore.open(path)
+            await store.timeline(NEWS, limit=50)
+            taken.append((time.perf_counter() - start) * 1000)
+            await store.close()
+    large, small = taken
+    return {
+        "name": f"a store of {count:,} messages opened, with its newest page",
+        "ratio": large / small,
+        "goal": "<= 2",
+        "detail": f"{large:.0f} ms, of 500 messages {small:.0f} ms",
+    }
+
+
 def run(quick: bool) -> list[Row]:
     """Measure encryption."""
     logging.getLogger("nio").setLevel(logging.ERROR)  # it tells of every message without a key
@@ -274,4 +338,6 @@ def run(quick: bool) -> list[Row]:
         *asyncio.run(rates(count)),
         asyncio.run(catching_up(count)),
         asyncio.run(restarting(3 if quick else 9)),
+        *at_rest(20_000 if quick else 100_000),
+        asyncio.run(opening(5_120 if quick else 51_200)),
     ]
