@@ -59,13 +59,22 @@ async def _client(where: "Profile", config: "Config", *, plain: bool) -> None:
 
 async def _sign_in(store: "Store", config: "Config") -> bool:
     """Show the first screen until somebody has signed in; false where the person left it."""
-    from fallback import compose
     from fallback.core.ids import UserId
+    from fallback.errors import PermanentError
+    from fallback.locale import tr
     from fallback.tui.screens.signing_in import SigningIn
 
     async def sign_in(user: str, password: str, homeserver: str) -> None:
-        url = homeserver or f"https://{user.partition(':')[2]}"
-        await compose.sign_in(store, url, UserId(user), password)
+        from fallback.compose.accounts import enter
+        from fallback.matrix import signin
+
+        offered = await signin.discover(user, homeserver)
+        if not offered.password:
+            raise PermanentError(
+                tr("This homeserver signs people in with a browser"),
+                tr("Leave here and run: {command}").format(command=f"fallback login {user}"),
+            )
+        await enter(store, offered.url, signin.password(UserId(user), password), user=UserId(user))
         await store.put("tui.identity", "ask")
 
     return bool(await SigningIn(sign_in, config.interface, homeserver=config.account.homeserver).run_async())
