@@ -203,7 +203,8 @@ class NioHomeserver:
 
     async def join(self, room: RoomId, user: UserId) -> None:
         """Invite a ghost and let it join."""
-        if user not in names_in(self.client, room):
+        known = self.client.rooms.get(room)
+        if known is None or user not in known.users or user in known.invited_users:
             await self.invite(room, user)
             await self._ghosts().join(room, user)
 

@@ -90,6 +90,11 @@ def export(home):
     return write(home / "chat.zip", EARLY)
 
 
+@pytest.fixture(scope="module")
+def later(home):
+    return write(home / "later.zip", range(COUNT + 5), subject="News desk")
+
+
 def migrated(export, *more):
     done = run("migrate", export, *READING, "--json", *more)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -126,9 +131,8 @@ def test_another_time_it_is_read_back_by_its_own_command(export):
     assert report["found"]["files_seen"] == 6
 
 
-def test_a_later_export_adds_what_is_new_and_fills_gaps_though_the_group_has_another_name(home, export):
+def test_a_later_export_adds_what_is_new_and_fills_gaps_though_the_group_has_another_name(export, later):
     before = migrated(export)
-    later = write(home / "later.zip", range(COUNT + 5), subject="News desk")
     told = migrated(later)
     assert told["room"] == before["room"]
     new = ["created under another name", *GAP, *range(COUNT, COUNT + 5)]
@@ -152,7 +156,9 @@ def homeserver(home):
     run("homeserver", "stop", **environment)
 
 
-def test_who_has_no_device_yet_is_invited_later_and_then_reads_it_all(home, export, homeserver):
+def test_who_has_no_device_yet_is_invited_later_and_then_reads_it_all(home, export, later, homeserver):
+    for one in (export, later):
+        migrated(one)
     account = json.loads(run("homeserver", "add-user", "sara", "--json").stdout)
     assert run("contacts", "add", "Sara", "--matrix", account["user"]).returncode == 0
     done = run("invite", "--all-matched", "--sheets", home / "sheets", "--json")
@@ -181,7 +187,7 @@ def test_who_has_no_device_yet_is_invited_later_and_then_reads_it_all(home, expo
             return (await side.room_state(room)).admins
 
     assert UserId(account["user"]) in asyncio.run(accept())
-    done = run("--profile", "sara", "verify-migration", home / "later.zip", *READING, "--json")
+    done = run("--profile", "sara", "verify-migration", later, *READING, "--json")
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)["verification"]
     assert (found["found"], found["files_seen"]) == (COUNT + 7, 6)

@@ -124,6 +124,17 @@ async def test_history_goes_sealed_into_an_encrypted_room(sides, live):
     assert (seen.source, seen.sender, seen.at) == ("m", ghost, said.at)
 
 
+async def test_a_ghost_that_was_only_invited_when_we_were_killed_joins_the_next_time(sides, live):
+    one, _ = sides
+    one.appservice = Appservice(one.http, live.as_token, live.server_name)
+    room, ghost = await one.create_room(RoomSpec(name="r")), UserId(live.ghost())
+    await one.ensure_ghost(ghost, "ليلى")
+    await one.invite(room, ghost)
+    await one.catch_up()
+    await one.join(room, ghost)
+    assert ghost in {member.mxid for member in (await one.room_state(room)).members}
+
+
 async def test_what_is_written_before_a_sync_is_encrypted_too_and_a_repeat_is_the_same_event(sides):
     one, _ = sides
     room = await one.create_room(RoomSpec(name="locked", encrypted=True))
