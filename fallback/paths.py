@@ -61,6 +61,11 @@ class Profile:
         return self.data / "store.lock"
 
     @property
+    def control_socket(self) -> Path:
+        """Where a running relay is asked."""
+        return self.data / "relay.sock"
+
+    @property
     def homeserver(self) -> Path:
         """The folder of the managed homeserver."""
         return private_folder(self.data / "homeserver")

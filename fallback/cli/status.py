@@ -25,11 +25,14 @@ def command(profile: str, *, as_json: bool) -> None:
       fallback status
       fallback --profile newsroom status --json
     """
-    import asyncio
-
     from fallback.paths import Profile
 
-    facts = asyncio.run(_facts(Profile(profile)))
+    where = Profile(profile)
+    facts = _nothing(where)
+    if where.store_file.exists() or where.control_socket.exists():
+        import asyncio  # half of what an empty profile's answer would cost
+
+        facts |= asyncio.run(_facts(where))
     if as_json:
         emit_json(facts)
         return
@@ -45,10 +48,8 @@ def command(profile: str, *, as_json: bool) -> None:
         data(f"verified  {name}: {found['differences']} differences, {at:%Y-%m-%d %H:%M} UTC")
 
 
-async def _facts(where: "Profile") -> dict[str, Any]:
-    from fallback.relay.client import NoRelayError, ask
-
-    none: dict[str, Any] = {
+def _nothing(where: "Profile") -> dict[str, Any]:
+    return {
         "profile": where.name,
         "account": None,
         "groups": [],
@@ -57,11 +58,16 @@ async def _facts(where: "Profile") -> dict[str, Any]:
         "relay": False,
         "verified": {},
     }
+
+
+async def _facts(where: "Profile") -> dict[str, Any]:
+    from fallback.relay.client import NoRelayError, ask
+
     try:
         told = await ask(where.data, "status")
     except NoRelayError:
-        return none | (await _stored(where) if where.store_file.exists() else {})
-    return none | {
+        return await _stored(where) if where.store_file.exists() else {}
+    return {
         "account": told["account"],
         "groups": [one["name"] for one in told["groups"]],
         "waiting": told["waiting"] + told["stuck"],
