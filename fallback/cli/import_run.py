@@ -73,7 +73,8 @@ async def carry_out(
                 with stoppable(run):
                     portal = await run.run(history.events, history.media, picture=shown)
             except FallbackError as raised:
-                error = raised if server.alive else HomeserverError("the homeserver died during the import")
+                gone = await server.died()
+                error = HomeserverError("the homeserver died during the import") if gone else raised
                 error.hint = error.hint or "Nothing is lost: run the same command again and it goes on."
                 raise error from raised
             await server.analyze()

@@ -148,6 +148,14 @@ class ManagedHomeserver:
         await process.until(lambda: not self.alive)
         return (self._child.poll() or 0) if self._child else 0
 
+    async def died(self, patience: float = 1.0) -> bool:
+        """Tell whether it is gone, or goes in a moment: its connections close before the process ends.
+
+        Args:
+            patience: seconds.
+        """
+        return await process.until(lambda: not self.alive, patience)
+
     async def supervise(self, progress: Progress = log.warning) -> None:
         """Start it again whenever it crashes; returns when it ends in good order.
 
