@@ -346,3 +346,19 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}", "Correct the file or move it away.") from error
+
+
+def address(text: str, setting: str) -> tuple[str, int]:
+    """Read where to listen, ``HOST:PORT``.
+
+    Args:
+        setting: its name, for the message.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isdecimal() and int(port) < 65_536):
+        raise ConfigError(f"{setting}: {text!r} is no address", 'Write it as "127.0.0.1:8418".')
+    return host, int(port)

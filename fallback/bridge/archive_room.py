@@ -24,7 +24,7 @@ async def archive_room(
     """
     via = (homeserver.user.partition(":")[2],)
     name = PortalId(f"{plan.portal}/archive")
-    portal = next((one for one in await store.portals() if one.id == name), None)
+    portal = await store.portal(name)
     if portal is None:
         topic = f"What was said before. The group is in {matrix_to(live, via)}"
         title = f"{plan.room.name} (archive)"

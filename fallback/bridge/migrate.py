@@ -71,8 +71,8 @@ class Migration:
         """Make the room; harmless when it exists.  All may speak there until the history is in."""
         room = await self.homeserver.create_room(replace(self.plan.room, announce_only=False))
         portal = Portal(id=self.plan.portal, chat=self.plan.chat, room=room, name=self.plan.room.name)
-        known = {one.id: one for one in await self.store.portals()}
-        portal = replace(known.get(portal.id, portal), room=room, name=portal.name)
+        known = await self.store.portal(portal.id)
+        portal = replace(known or portal, room=room, name=portal.name)
         await self.store.save_portal(portal)
         led = [one.ghost for one in self.plan.people if one.person.admin]
         await self.store.put(leaders_key(portal.id), " ".join(led) or None)

@@ -18,7 +18,7 @@ from fallback.errors import ParseError, PermanentError
 
 async def own_room(homeserver: Homeserver, store: Store, plan: Plan) -> Portal:
     """Give the room of a plan, which is made once; without an alias, which somebody else may have on that server."""
-    known = next((one for one in await store.portals() if one.id == plan.portal), None)
+    known = await store.portal(plan.portal)
     if known is not None:
         return known
     room = await homeserver.create_room(replace(plan.room, alias="", announce_only=False))

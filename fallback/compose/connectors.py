@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from fallback.config import Config, secret
+from fallback.config import Config, address, secret
 from fallback.core.ports import Clock, Connector, Store
 from fallback.errors import ConfigError, FallbackError, PermanentError, TransientError
 
@@ -109,9 +109,7 @@ def _cloud(config: Config, store: Store, clock: Clock) -> Connector:
 
     if not config.cloud.number:
         raise ConfigError("cloud.number is not given", "Copy the phone number id from Meta's app dashboard.")
-    host, _, port = config.cloud.listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise ConfigError(f"cloud.listen: {config.cloud.listen} is no address", "Write it as 127.0.0.1:8419.")
+    host, port = address(config.cloud.listen, "cloud.listen")
     if not config.cloud.path.startswith("/") or "{" in config.cloud.path:
         raise ConfigError(f"cloud.path: {config.cloud.path} is no path", "Begin it with /.")
     return CloudConnector(

@@ -147,8 +147,7 @@ class Play:
         await self.session.send(portal.id, text)
 
     async def _member_portal(self) -> Portal | None:
-        room = self.stage.portal.room
-        return next((one for one in await self.stage.member_store.portals() if one.room == room), None)
+        return await self.stage.member_store.portal(self.stage.portal.room)
 
     async def _rows(self, after: int) -> list[TimelineRow]:
         portal = await self._member_portal()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import msgspec
 
@@ -99,9 +99,9 @@ class AccountKeys:
             except FallbackError as error:
                 log.warning("keys: %s", error.message)
 
-    async def invited(self, invitations: Iterable[tuple[RoomId, UserId]]) -> None:
+    async def invited(self, invitations: Collection[tuple[RoomId, UserId]]) -> None:
         """Remember who invites us: only their history is taken."""
-        known = await self._inviters()
+        known = await self._inviters() if invitations else {}
         if new := {room: user for room, user in invitations if known.get(room) != user}:
             await self._facts.put(INVITERS, msgspec.json.encode(known | new).decode())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fallback import compose
 from fallback.clock import SystemClock
 from fallback.compose import connectors
-from fallback.config import Config, secret
+from fallback.config import Config, address, secret
 from fallback.core.ports import Connector
 from fallback.errors import ConfigError, FallbackError
 from fallback.networks.loopback import NAME as IN_MEMORY
@@ -76,7 +76,7 @@ class Running:
                 control.listening(self.profile.data, control.commands(self.relay))
             )
             if self.config.relay.listen:
-                where = web.address(self.config.relay.listen)
+                where = address(self.config.relay.listen, "relay.listen")
                 self.url = await around.enter_async_context(web.serving(self.pages, *where))
                 log.info("pages and metrics at %s", self.url)
             around.push_async_callback(self._look_away)
@@ -129,7 +129,11 @@ class Running:
 
     def _pages(self, config: Config) -> web.Pages:
         token, hosts = secret(config.relay.token_file), frozenset(config.relay.hosts)
-        if config.relay.listen and not token and not web.is_loopback(web.address(config.relay.listen)[0]):
+        if (
+            config.relay.listen
+            and not token
+            and not web.is_loopback(address(config.relay.listen, "relay.listen")[0])
+        ):
             raise ConfigError(
                 f"relay.listen: {config.relay.listen} is open to others",
                 "Name a file with a token: relay.token_file.",

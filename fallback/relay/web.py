@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
-from fallback.errors import AuthError, ConfigError, FallbackError
+from fallback.errors import AuthError, FallbackError
 from fallback.relay import page
 from fallback.relay.families import families
 from fallback.relay.metrics import CONTENT_TYPE, render
@@ -145,19 +145,6 @@ async def serving(pages: Pages, host: str, port: int) -> AsyncIterator[str]:
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         await runner.cleanup()
-
-
-def address(text: str) -> tuple[str, int]:
-    """Read ``HOST:PORT``.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (colon and host and port.isdecimal() and int(port) < 65_536):
-        raise ConfigError(f"relay.listen: {text!r} is no address", 'Write it as "127.0.0.1:8418".')
-    return host, int(port)
 
 
 def is_loopback(host: str) -> bool:

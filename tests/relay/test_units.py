@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from fallback.cli import main
-from fallback.config import Relay, load
+from fallback.config import Relay, address, load
 from fallback.homeserver.managed import START_LIMIT, STOP_LIMIT
-from fallback.relay.web import address
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 UNIT = EXAMPLES / "systemd" / "fallback-relay.service"
@@ -73,7 +72,7 @@ def test_the_container_runs_the_relay_as_nobody_in_particular_and_asks_where_it_
     assert known(re.findall(r'^CMD \["(\w+)", "(\w+)"\]', text, re.MULTILINE)[0])
     config = load(CONTAINER / "config" / "default" / "fallback.toml", {}).config
     for wanted in (Relay().listen, config.relay.listen):
-        assert "http://{}:{}/healthz".format(*address(wanted)) in text
+        assert "http://{}:{}/healthz".format(*address(wanted, "relay.listen")) in text
     compose = (CONTAINER / "compose.yaml").read_text("utf-8")
     assert seconds(re.search(r"stop_grace_period: (\S+)", compose)[1]) > Relay().drain + STOP_LIMIT
     assert config.logging.to == "stderr"

@@ -7,13 +7,14 @@ import pytest
 
 from fallback.bridge.alerting import Alerting, told
 from fallback.clock import SystemClock
+from fallback.config import address
 from fallback.core.acknowledge import Acknowledgement, sign
 from fallback.core.health import Cause, Health, State
 from fallback.core.ids import PortalId
 from fallback.core.ports import ConnectorState, Portal
 from fallback.errors import ConfigError
 from fallback.relay.page import language_of
-from fallback.relay.web import LOOPBACK, Pages, address, is_loopback, serving
+from fallback.relay.web import LOOPBACK, Pages, is_loopback, serving
 from tests.relay.world import CHAT, World, until
 
 KEY = b"k" * 32
@@ -185,11 +186,11 @@ def test_the_language_is_the_one_that_is_liked_more(accepted, language):
 
 
 def test_addresses():
-    assert address("127.0.0.1:8418") == ("127.0.0.1", 8418)
-    assert address("[::1]:0") == ("::1", 0)
+    assert address("127.0.0.1:8418", "relay.listen") == ("127.0.0.1", 8418)
+    assert address("[::1]:0", "relay.listen") == ("::1", 0)
     for wrong in ("", "8418", "host:", "host:x", "host:70000"):
         with pytest.raises(ConfigError, match=r"relay\.listen"):
-            address(wrong)
+            address(wrong, "relay.listen")
     assert [is_loopback(one) for one in ("127.9.9.9", "::1", "localhost", "0.0.0.0", "example.org")] == [
         True, True, True, False, False,
     ]  # fmt: skip
